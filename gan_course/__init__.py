@@ -1,0 +1,31 @@
+"""A course on generative adversarial networks: this page is the package's contents.
+
+The method is on one screen in `game.py`. Nothing here touches a GPU or the network at import.
+"""
+
+from . import nets, plot
+from .batches import Batches
+from .game import Game, NonFinite, train
+from .losses import Loss, hinge, least_squares, minimax, non_saturating, relativistic, wasserstein
+from .penalties import clip_weights, gradient_penalty, r1, r2, spectral_norm
+
+__all__ = [
+    "Batches",
+    "Game",
+    "Loss",
+    "NonFinite",
+    "clip_weights",
+    "gradient_penalty",
+    "hinge",
+    "least_squares",
+    "minimax",
+    "nets",
+    "non_saturating",
+    "plot",
+    "r1",
+    "r2",
+    "relativistic",
+    "spectral_norm",
+    "train",
+    "wasserstein",
+]

@@ -1,0 +1,240 @@
+"""The game: a pair of losses, and the loop in which two networks play it.
+
+A discriminator D gives each point a raw score, its *logit*: sigmoid(logit) is its probability that the point is
+real. A generator G turns noise z into points. They take turns, as in Algorithm 1 of Goodfellow et al. (2014),
+"Generative Adversarial Networks":
+
+    for step in train(G, D, batches, loss=relativistic, penalties=[r1(0.5), r2(0.5)], steps=1000):
+        ...
+
+`train` checks its arguments and hands back a `Game`; its method `__next__` is one turn, and the whole method.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import get_total_norm
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from . import door
+from .losses import Loss, non_saturating
+
+
+class NonFinite(FloatingPointError):
+    """A player's loss or gradient became infinite or NaN. The message says whose, when, and how to resume."""
+
+
+class Step(NamedTuple):
+    """What one turn reports: its number from 1, and both losses without penalties (0-d tensors on the device)."""
+
+    index: int
+    d_loss: Tensor
+    g_loss: Tensor
+
+
+class _Remembering:
+    """D for one update: it remembers its logits, so that one forward serves the loss and its penalties."""
+
+    def __init__(self, D: nn.Module):
+        self.D, self.seen = D, {}
+
+    def __call__(self, x: Tensor, *cond: Tensor) -> Tensor:
+        key = tuple(map(id, (x, *cond)))
+        if key not in self.seen:
+            self.seen[key] = self.D(x, *cond), x, cond  # holding x and cond keeps their ids from being reused
+        return self.seen[key][0]
+
+    def __getattr__(self, name):
+        return getattr(self.D, name)
+
+
+class Game(Iterator[Step]):
+    """Two networks at play; `next(game)` plays one turn. Made by `train`, which explains the arguments.
+
+    `G`, `D`, `opt_g`, `opt_d`, `loss`, `penalties`, `d_steps` and `g_steps` may be changed between turns.
+    `averaged` is the generator with averaged weights (None without `average`); `index` counts the turns played.
+    """
+
+    def __init__(self, G, D, batches, *, steps, loss, penalties, constrain, noise, opt_g, opt_d, d_steps, g_steps,
+                 average, seed):  # fmt: skip
+        self.G, self.D, self.batches, self.steps, self.loss = G, D, batches, steps, loss
+        self.penalties, self.constrain = penalties, constrain
+        self.opt_g, self.opt_d, self.d_steps, self.g_steps = opt_g, opt_d, d_steps, g_steps
+        self.device = next(G.parameters()).device
+        # The game has its own source of randomness: sampling or plotting between turns does not change the run.
+        self.rng = torch.Generator(self.device).manual_seed(seed)
+        self.noise = noise or (lambda n: self._gauss(n, self.rng))
+        self._average = AveragedModel(G, multi_avg_fn=get_ema_multi_avg_fn(average)) if average else None
+        self.index = 0
+        # Reading a number back from a GPU makes it wait, so there the check for NaN comes once in 100 turns.
+        self._check_every = 1 if self.device.type == "cpu" else 100
+        self._health = {}
+
+    def __next__(self) -> Step:
+        if self.steps is not None and self.index >= self.steps:
+            raise StopIteration
+        for _ in range(self.d_steps):
+            real, *cond = self._draw()
+            d_loss = self._improve_d(real, *cond)
+        if not self.d_steps:
+            real, *cond = self._draw()
+            with torch.no_grad():
+                d_loss = self.loss.d(self.D(real, *cond), self.D(self.G(self.noise(len(real)), *cond), *cond))
+        for _ in range(self.g_steps):
+            g_loss = self._improve_g(real, *cond)
+        if not self.g_steps:
+            with torch.no_grad():
+                g_loss = self.loss.g(self.D(real, *cond), self.D(self.G(self.noise(len(real)), *cond), *cond))
+        self.index += 1
+        return Step(self.index, d_loss.detach(), g_loss.detach())
+
+    def _improve_d(self, real: Tensor, *cond: Tensor) -> Tensor:
+        with torch.no_grad():  # D's update needs no gradient of G
+            fake = self.G(self.noise(len(real)), *cond)
+        if self.penalties:  # they need D's slope at these points
+            real, fake = real.detach().requires_grad_(), fake.requires_grad_()
+        D = _Remembering(self.D)
+        loss = self.loss.d(D(real, *cond), D(fake, *cond))
+        self._update("discriminator", loss + sum(p(D, real, fake, *cond) for p in self.penalties), self.opt_d)
+        if self.constrain:
+            self.constrain(self.D)
+        return loss
+
+    def _improve_g(self, real: Tensor, *cond: Tensor) -> Tensor:
+        fake_logits = self.D(self.G(self.noise(len(real)), *cond), *cond)
+        real_logits = fake_logits.detach()  # a stand-in of the right shape where the loss does not look at it
+        if door.sees_real(self.loss.g):
+            with torch.no_grad():
+                real_logits = self.D(real, *cond)
+        loss = self.loss.g(real_logits, fake_logits)
+        self._update("generator", loss, self.opt_g)
+        if self._average:
+            self._average.update_parameters(self.G)
+        return loss
+
+    def _update(self, player: str, loss: Tensor, opt: torch.optim.Optimizer) -> None:
+        """One step of one player. Only its own parameters get a gradient; nothing moves if that is not finite."""
+        own = [p for group in opt.param_groups for p in group["params"] if p.requires_grad]
+        opt.zero_grad()
+        loss.backward(inputs=own)
+        norm = get_total_norm([p.grad for p in own if p.grad is not None])
+        health = self._health.get(player, 0) + loss.detach() + norm  # a NaN stays in the sum
+        if (self.index + 1) % self._check_every == 0:
+            if not torch.isfinite(health):
+                raise NonFinite(self._diagnosis(player, loss, opt))
+            health = 0
+        self._health[player] = health
+        opt.step()
+
+    def _diagnosis(self, player: str, loss: Tensor, opt: torch.optim.Optimizer) -> str:
+        self._health = {}
+        what = "gradient" if torch.isfinite(loss) else "loss"
+        turn, rate = self.index + 1, opt.param_groups[0]["lr"]
+        found = f"The {player}'s {what} is not finite at turn {turn}."
+        kept = (
+            f"This update was not made: both networks still hold their last good weights (turn {turn - 1})."
+            if self._check_every == 1
+            else f"It was checked last at turn {turn - self._check_every}, so the weights may be spoilt since then."
+        )
+        return (
+            f"{found} {kept} To resume, lower lr_{player[0]} (now {rate:g}) through "
+            f'game.opt_{player[0]}.param_groups[0]["lr"] or add penalties=[r1(1.0)], then iterate on over the same '
+            "game; or return to an earlier save with store.load(path, game)."
+        )
+
+    def _draw(self) -> tuple[Tensor, ...]:
+        batch = next(self.batches)
+        batch = tuple(batch) if isinstance(batch, (tuple, list)) else (batch,)
+        return tuple(part.to(self.device, non_blocking=True) for part in batch)
+
+    def _gauss(self, n: int, rng: torch.Generator) -> Tensor:
+        return torch.randn(n, self.G.z_dim, generator=rng, device=self.device)
+
+    @property
+    def averaged(self) -> nn.Module | None:
+        return self._average.module if self._average else None
+
+    @torch.no_grad()
+    def sample(self, n: int, *cond: Tensor, seed: int = 0) -> Tensor:
+        """n generated points, shape (n, ...), from the averaged generator if there is one.
+
+        The same seed gives the same noise each time, and the run itself is not disturbed.
+        """
+        G = self.averaged or self.G
+        rng = torch.Generator(self.device).manual_seed(seed)
+        z = self._gauss(n, rng) if hasattr(self.G, "z_dim") else self.noise(n)
+        with door.evaluating(G):
+            return G(z, *cond)
+
+    def state_dict(self) -> dict:
+        """Everything that the next turn depends on, as nested dicts of tensors and plain numbers."""
+        keeps_place = hasattr(self.batches, "state_dict")
+        return {
+            "index": self.index,
+            "G": self.G.state_dict(),
+            "D": self.D.state_dict(),
+            "opt_g": self.opt_g.state_dict(),
+            "opt_d": self.opt_d.state_dict(),
+            "averaged": self._average.state_dict() if self._average else None,
+            "rng": self.rng.get_state(),
+            "batches": self.batches.state_dict() if keeps_place else None,
+        }
+
+    def load_state_dict(self, state: dict) -> None:
+        """Go back to a state that `state_dict` gave. The networks and optimisers must be of the same make."""
+        self.G.load_state_dict(state["G"])
+        self.D.load_state_dict(state["D"])
+        self.opt_g.load_state_dict(state["opt_g"])
+        self.opt_d.load_state_dict(state["opt_d"])
+        if self._average:
+            self._average.load_state_dict(state["averaged"])
+        self.rng.set_state(state["rng"].cpu())
+        if state["batches"] is not None:
+            self.batches.load_state_dict(state["batches"])
+        self.index, self._health = state["index"], {}
+
+
+def train(
+    G: nn.Module,
+    D: nn.Module,
+    batches: Iterator,
+    *,
+    steps: int | None = None,
+    loss: Loss = non_saturating,
+    penalties: list[Callable] | tuple[Callable, ...] = (),
+    constrain: Callable[[nn.Module], None] | None = None,
+    noise: Callable[[int], Tensor] | None = None,
+    opt_g: torch.optim.Optimizer | None = None,
+    opt_d: torch.optim.Optimizer | None = None,
+    lr_g: float | None = None,
+    lr_d: float | None = None,
+    d_steps: int = 1,
+    g_steps: int = 1,
+    average: float | None = None,
+    seed: int = 0,
+) -> Game:
+    """Set up a game and check it; iterate over the result to play. Bad arguments are refused here, naming the fix.
+
+    G, D:       networks called as `G(z, *cond)` and `D(x, *cond)`; D gives logits of shape (n, 1). Changed in place.
+    batches:    an iterator of `real` or `(real, *cond)`, such as `Batches(x, 64)` or `ring().batches(256)`.
+    steps:      turns in all, counted from the game's first (so a loaded game plays the rest); None is endless.
+    loss:       a `Loss`, by default non-saturating.
+    penalties:  functions `(D, real, fake, *cond)` added to D's loss: `r1(w)`, `r2(w)`, `gradient_penalty(w)`.
+    constrain:  a function of D, called after each of D's updates: `clip_weights(c)`.
+    noise:      a function from n to z; by default a standard normal of `G.z_dim` dimensions from the game's own seed.
+    opt_g/d:    ready-made optimisers; else Adam(lr, betas=(0, 0.99)) with lr_g and lr_d (both 1e-3 by default).
+                beta1 is 0 because momentum feeds the rotation of a game (lesson 04).
+    d_steps:    D's updates a turn, each on a fresh batch; g_steps: G's updates a turn, each on fresh noise.
+    average:    decay of the running average of G's weights, such as 0.999 (Yazici et al. 2019).
+    seed:       of the noise.
+    """
+    door.check_numbers(steps=steps, d_steps=d_steps, g_steps=g_steps, average=average, lr_g=lr_g, lr_d=lr_d)
+    door.check_loss(loss)
+    door.check_functions(penalties, constrain)
+    opt_g = door.check_optimiser("g", opt_g, lr_g, G, D)
+    opt_d = door.check_optimiser("d", opt_d, lr_d, D, G)
+    batches = door.check_players(G, D, batches, noise, penalties)
+    return Game(G, D, batches, steps=steps, loss=loss, penalties=tuple(penalties), constrain=constrain, noise=noise,
+                opt_g=opt_g, opt_d=opt_d, d_steps=d_steps, g_steps=g_steps, average=average, seed=seed)  # fmt: skip

@@ -1,0 +1,79 @@
+"""What holds a discriminator back: penalties on its slope, a bound on its weights, a bound on its layers.
+
+They have three proper places. A *penalty* is added to D's loss: `train(..., penalties=[r1(1.0)])`. *Clipping* comes
+after each of D's updates: `train(..., constrain=clip_weights(0.01))`. *Spectral normalisation* is part of the
+network: `D = spectral_norm(discriminator())`.
+
+A penalty is a function `(D, real, fake, *cond)` that gives one number. Every norm here is squared before the mean,
+or kept off zero: the derivative of a square root at zero is infinite, and one such point turns a run into NaN.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrizations, parametrize
+
+
+def _squared_slope(D: Callable, x: Tensor, *cond: Tensor) -> Tensor:
+    """|dD/dx|^2 at each point of x: shape (n,). Differentiable, so that D can learn from it."""
+    if not x.requires_grad:
+        x = x.detach().requires_grad_()
+    (slope,) = torch.autograd.grad(D(x, *cond).sum(), x, create_graph=True)
+    return slope.flatten(1).square().sum(1)
+
+
+def _check_weight(name: str, weight: float) -> None:
+    if not 0 <= weight < float("inf"):
+        raise ValueError(f"{name} needs a weight of zero or more, got {weight}.")
+
+
+def r1(weight: float) -> Callable:
+    """weight/2 * mean |dD/dx|^2 at real points. Mescheder et al. 2018, "Which Training Methods for GANs do actually
+    Converge?", equation 9."""
+    _check_weight("r1", weight)
+    return lambda D, real, fake, *cond: weight / 2 * _squared_slope(D, real, *cond).mean()
+
+
+def r2(weight: float) -> Callable:
+    """weight/2 * mean |dD/dx|^2 at fake points. The same paper, equation 10."""
+    _check_weight("r2", weight)
+    return lambda D, real, fake, *cond: weight / 2 * _squared_slope(D, fake, *cond).mean()
+
+
+def gradient_penalty(weight: float) -> Callable:
+    """weight * mean (|dD/dx| - 1)^2 at random points between pairs of a real and a fake. Gulrajani et al. 2017,
+    "Improved Training of Wasserstein GANs", equation 3 (the paper's weight is 10)."""
+    _check_weight("gradient_penalty", weight)
+
+    def penalty(D, real, fake, *cond):
+        t = torch.rand(len(real), *[1] * (real.dim() - 1), device=real.device)
+        between = torch.lerp(real.detach(), fake.detach(), t)
+        norm = (_squared_slope(D, between, *cond) + 1e-12).sqrt()
+        return weight * (norm - 1).square().mean()
+
+    return penalty
+
+
+def clip_weights(c: float) -> Callable[[nn.Module], None]:
+    """Clamp each weight of D to [-c, c] after its update. Arjovsky et al. 2017, Algorithm 1 (the paper's c is 0.01);
+    its authors call it "a clearly terrible way to enforce a Lipschitz constraint"."""
+    if not 0 < c < float("inf"):
+        raise ValueError(f"clip_weights needs a bound above zero, got {c}.")
+
+    @torch.no_grad()
+    def constrain(D: nn.Module) -> None:
+        for p in D.parameters():
+            p.clamp_(-c, c)
+
+    return constrain
+
+
+def spectral_norm(D: nn.Module) -> nn.Module:
+    """Divide the weight of each linear and convolution layer by its largest singular value (power iteration), in
+    place; gives D back. Miyato et al. 2018, "Spectral Normalization for Generative Adversarial Networks"."""
+    layers = [m for m in D.modules() if isinstance(m, (nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d))]
+    layers = [m for m in layers if not parametrize.is_parametrized(m)]  # a second call changes nothing
+    for layer in layers:
+        parametrizations.spectral_norm(layer)
+    return D

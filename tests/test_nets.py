@@ -1,0 +1,47 @@
+"""Shapes for every size and channel count, independence of samples, and no checkerboard."""
+
+import pytest
+import torch
+
+from gan_course.nets import conv, mlp
+
+
+@pytest.mark.parametrize("size", [8, 16, 28, 32])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_conv_pair(size, channels):
+    torch.manual_seed(0)
+    G, D = conv.generator(size, channels, 16, 8), conv.discriminator(size, channels, 8)
+    x = G(torch.randn(5, G.z_dim))
+    assert x.shape == (5, channels, size, size) and x.abs().max() <= 1
+    assert D(x).shape == (5, 1) and D.features(x).dim() == 2
+    D(x).sum().backward()
+    assert all(p.grad is not None for net in (G, D) for p in net.parameters())
+
+
+def test_the_discriminator_judges_each_image_alone():
+    """With batch normalisation in D, one image's logit would depend on the others (misconception 20)."""
+    torch.manual_seed(0)
+    D, x = conv.discriminator(8, 1, 8), torch.randn(6, 1, 8, 8)
+    torch.testing.assert_close(D(x)[:2], D(x[:2]))
+
+
+def test_conv_refuses_other_sizes():
+    for make in (conv.generator, conv.discriminator, conv.classifier):
+        with pytest.raises(ValueError, match="8, 16, 28 or 32"):
+            make(size=12)
+
+
+def test_classifier():
+    C = conv.classifier(8, 1, 10, 8)
+    assert C(torch.zeros(3, 1, 8, 8)).shape == (3, 10) and C.features(torch.zeros(3, 1, 8, 8)).shape == (
+        3,
+        64,
+    )
+
+
+def test_mlp_pair():
+    G, D = mlp.generator(1, 5, (8, 9, 10)), mlp.discriminator(1, (8,))
+    assert G.z_dim == 5 and D(G(torch.randn(7, 5))).shape == (7, 1)
+    assert mlp.generator(2, 2, ())(torch.randn(3, 2)).shape == (3, 2)  # no hidden layer: a linear map
+    with pytest.raises(ValueError, match="at least one unit"):
+        mlp.generator(hidden=(0,))
