@@ -3,7 +3,7 @@
 The method is on one screen in `game.py`. Nothing here touches a GPU or the network at import.
 """
 
-from . import nets, plot
+from . import device, images, metrics, nets, plot, store, toy
 from .batches import Batches
 from .game import Game, NonFinite, train
 from .losses import Loss, hinge, least_squares, minimax, non_saturating, relativistic, wasserstein
@@ -15,9 +15,12 @@ __all__ = [
     "Loss",
     "NonFinite",
     "clip_weights",
+    "device",
     "gradient_penalty",
     "hinge",
+    "images",
     "least_squares",
+    "metrics",
     "minimax",
     "nets",
     "non_saturating",
@@ -26,6 +29,8 @@ __all__ = [
     "r2",
     "relativistic",
     "spectral_norm",
+    "store",
+    "toy",
     "train",
     "wasserstein",
 ]

@@ -30,7 +30,12 @@ class Batches:
         return (self.x[rows], *[c[rows] for c in self.cond]) if self.cond else self.x[rows]
 
     def state_dict(self) -> dict:
-        return {"rng": self.rng.get_state()}
+        return {"rows": len(self.x), "size": self.size, "rng": self.rng.get_state()}
 
     def load_state_dict(self, state: dict) -> None:
+        if (state["rows"], state["size"]) != (len(self.x), self.size):
+            raise ValueError(
+                f"the saved run drew batches of {state['size']} from {state['rows']} rows, this one {self.size} from "
+                f"{len(self.x)}: give it the same data and batch size to resume."
+            )
         self.rng.set_state(state["rng"].cpu())

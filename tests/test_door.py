@@ -148,3 +148,6 @@ def test_batches_refuse_and_resume():
         assert torch.equal(x, y)
     x, first = next(a)
     assert torch.equal(x[:, :1], first)  # conditions stay with their rows
+    for other in (gc.Batches(X, 16), gc.Batches(X[:50], 32)):
+        with pytest.raises(ValueError, match="same data and batch size"):
+            other.load_state_dict(place)
