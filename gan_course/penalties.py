@@ -47,7 +47,7 @@ def gradient_penalty(weight: float) -> Callable:
     _check_weight("gradient_penalty", weight)
 
     def penalty(D, real, fake, *cond):
-        t = torch.rand(len(real), *[1] * (real.dim() - 1), device=real.device)
+        t = torch.rand(len(real), *[1] * (real.dim() - 1), device=real.device, dtype=real.dtype)
         between = torch.lerp(real.detach(), fake.detach(), t)
         norm = (_squared_slope(D, between, *cond) + 1e-12).sqrt()
         return weight * (norm - 1).square().mean()
