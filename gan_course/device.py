@@ -43,8 +43,8 @@ def describe() -> str:
     names = {"cuda": "an NVIDIA GPU", "mps": "an Apple GPU", "cpu": "the processor"}
     chosen = names[device.type]
     if device.type == "cuda":
-        free, total = torch.cuda.mem_get_info()
-        chosen += f" ({torch.cuda.get_device_name()}, {free / 2**30:.0f} of {total / 2**30:.0f} GiB free)"
+        _, total = torch.cuda.mem_get_info()
+        chosen += f" ({torch.cuda.get_device_name()}, {total / 2**30:.0f} GiB)"
     why = {
         "cuda": "It was chosen because it is there, and it is the fastest.",
         "mps": "It was chosen because no NVIDIA GPU was found.",
@@ -54,7 +54,7 @@ def describe() -> str:
         [
             f"The lessons will run on {chosen}. {why}",
             f"Processor cores: {os.cpu_count()}, of which small networks use {torch.get_num_threads()}.",
-            f"Memory: {memory.available / 2**30:.0f} of {memory.total / 2**30:.0f} GiB free.",
+            f"Memory: {memory.total / 2**30:.0f} GiB.",
             f"Python {platform.python_version()}, PyTorch {torch.__version__}, {platform.system()}.",
         ]
     )

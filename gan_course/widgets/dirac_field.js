@@ -34,11 +34,12 @@ function render({ model, el }) {
   const canvas = make("canvas", { tabindex: 0, role: "application" });
   const verdict = make("p", { class: "verdict", "aria-live": "polite" });
   const details = make("p", { class: "details" });
-  const select = make("select", {}, ...model.get("names").map((name) => make("option", { value: name }, name)));
-  // Without this mark JupyterLab takes the arrow keys of a slider for its own.
-  const form = make("form", { "data-lm-suppress-shortcuts": "true" }, make("label", {}, "Method", select));
+  // JupyterLab takes the arrow keys of a focused element for its own, unless the element itself has this mark.
+  const KEYS_OURS = { "data-lm-suppress-shortcuts": "true" };
+  const select = make("select", KEYS_OURS, ...model.get("names").map((name) => make("option", { value: name }, name)));
+  const form = make("form", {}, make("label", {}, "Method", select));
   const sliders = SLIDERS.map(([name, title, min, max, step]) => {
-    const input = make("input", { type: "range", min, max, step });
+    const input = make("input", { type: "range", min, max, step, ...KEYS_OURS });
     const value = make("output");
     form.append(make("label", {}, title, value, input));
     input.addEventListener("input", () => wish(name, Number(input.value)));
