@@ -1,5 +1,5 @@
-"""Networks, one file a family. Each file has a `generator` and a `discriminator` that fit each other."""
+"""Networks, one file a family. `conv` and `mlp` have a `generator` and a `discriminator` that fit each other."""
 
-from . import conv, mlp
+from . import conv, mlp, vae
 
-__all__ = ["conv", "mlp"]
+__all__ = ["conv", "mlp", "vae"]
