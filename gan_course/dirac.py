@@ -191,7 +191,7 @@ def spectrum(game: Dirac, method: Method, lr_g: float = 0.2, lr_d: float | None 
 
 
 # The largest eigenvalue's modulus in closed form, for an undamped game with J = [[0, s], [-s, 0]] and
-# a = s * sqrt(lr_g * lr_d): the angle that one small step turns. Lesson 04 derives each.
+# a = s * sqrt(lr_g * lr_d): the angle that one small step turns. Lesson 04 derives them for small a.
 CLOSED_FORM: dict[Method, Callable[[float], float]] = {
     simultaneous: lambda a: math.sqrt(1 + a**2),
     alternating: lambda a: 1.0 if a <= 2 else a**2 / 2 - 1 + math.sqrt((a**2 / 2 - 1) ** 2 - 1),

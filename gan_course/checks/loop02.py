@@ -1,5 +1,6 @@
 """The judge of exercise 02.4: it looks at the learner's players, watches them play, and counts the bumps they find."""
 
+import copy
 from typing import Any
 
 import torch
@@ -75,26 +76,32 @@ def _play_once(players: Any, play: Any, seed: int) -> int:
 
 @torch.no_grad()
 def _blame_the_players(G: nn.Module, D: nn.Module) -> None:
-    wide = torch.linspace(-1000, 1000, 201)[:, None]  # far enough for a sigmoid or a ReLU at the end to show
-    fakes, logits = G(wide), D(wide)
-    for who, what, out in (("G", "a fake", fakes), ("D", "a logit", logits)):
-        if out.shape != wide.shape:
-            raise Wrong(
-                f"{who} must turn each row of (n, 1) into {what}, one number: 201 rows gave `{tuple(out.shape)}`.",
-                "shape",
-            )
+    """Judge what the networks *can* give, on copies with random weights: their first weights may mislead."""
+    wide = torch.linspace(-1000, 1000, 201)[:, None]
+    for who, net, what in (("G", G, "a fake"), ("D", D, "a logit")):
+        if net(wide).shape != wide.shape:
+            shape = tuple(net(wide).shape)
+            raise Wrong(f"{who} must turn each row of (n, 1) into {what}, one number: 201 rows gave {shape}.", "shape")
+    fakes, logits = (torch.cat([_at_random(net)(wide) for _ in range(3)], 1) for net in (G, D))
     if bool(((logits >= 0) & (logits <= 1)).all()):
         raise Wrong("D gives probabilities. Leave out the sigmoid at its end: the losses want raw logits.", "sigmoid")
-    if int((fakes == 0).sum()) > 1 or bool((fakes.abs() <= 1).all()):  # the mark of a ReLU, and of a tanh or sigmoid
+    if bool((fakes.abs() <= 1).all()) or int((fakes == 0).sum()) > 1:
         raise Wrong(
             "G cannot reach every point: there is a bend after its last layer. End with a plain `nn.Linear`.",
             "bent end",
         )
     for who, out in (("G", fakes), ("D", logits)):
-        if torch.allclose(out[2:] - out[1:-1], out[1:-1] - out[:-2], atol=1e-3 * float(out.abs().max())):
+        if bool((out.diff(n=2, dim=0).abs() <= 1e-4 * out.abs().amax(0)).all()):
             raise Wrong(
                 f"{who} is one straight line. It needs a bend, such as `nn.ReLU()`, between its layers.", "straight"
             )
+
+
+def _at_random(net: nn.Module) -> nn.Module:
+    net = copy.deepcopy(net)
+    for p in net.parameters():
+        p.copy_(3 * torch.randn_like(p))
+    return net
 
 
 def _blame_the_loop(moves: list[tuple[bool, bool]], noise_draws: int) -> None:

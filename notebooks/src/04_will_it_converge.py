@@ -148,7 +148,8 @@ print(f"largest difference between your loop and the package: {(by_hand - by_nam
 # $$v(\theta, \psi) = \left(-\frac{\partial L_G}{\partial\theta},\; -\frac{\partial L_D}{\partial\psi}\right)
 #   = \big(\;\; \sigma(\psi\theta)\,\psi,\;\; -\sigma(\psi\theta)\,\theta \;\;\big).$$
 #
-# This is the **gradient vector field**. It is not the gradient of anything: no single loss has these arrows, because each half comes from a different loss.
+# This is the **gradient vector field**. No single loss has these arrows. Who always walks downhill on one loss never comes back to where he started; these
+# arrows lead round in a circle.
 
 # %%
 fig, (left, right) = plot.figure(1, 2, height=4.2)
@@ -169,7 +170,7 @@ plot.show(
 #
 # $$r_{\text{new}} = r\,\sqrt{1 + h^2\sigma(\psi\theta)^2}.$$
 #
-# So each simultaneous step moves outwards, from wherever it starts, whatever the learning rate. Check it on all 250 steps:
+# So each simultaneous step moves outwards, from every point but the centre, whatever the learning rate. Check it on all 250 steps:
 
 # %%
 pull = torch.sigmoid(by_name[:-1, 0] * by_name[:-1, 1])
@@ -249,7 +250,7 @@ reveal(
 #
 # | largest $\lvert z \rvert$ | near the equilibrium |
 # |---|---|
-# | below 1 | **converges**: the radius shrinks by this factor a step |
+# | below 1 | **converges**: in the long run the radius shrinks by this factor a step |
 # | above 1 | **spirals out**: it grows by this factor a step |
 # | exactly 1 | **circles**, as far as eigenvalues can tell |
 #
@@ -340,7 +341,8 @@ reveal(
 # The product of the two eigenvalues is the determinant, 1. While $a < 2$ they are a complex pair $z, \bar z$, so $|z|^2 = z\bar z = 1$: **a circle, squeezed to an oval.** Each half-step
 # only shears the plane, and shears keep areas. With $a > 2$ both are real and one lies below $-1$: then even taking turns flies out.
 #
-# Bounded is not convergent. The last iterate is no better than the first.
+# Bounded is not convergent: the last iterate is no better than the first. (Eigenvalues vouch for the neighbourhood of the centre only. What happens further out, in thousands
+# of turns, is told in section 13.)
 
 # %% [markdown]
 # And `train` itself? It plays this game too, if you give it two networks with one weight each.
@@ -374,9 +376,9 @@ print(f"alternating ends at theta = {in_turns[-1, 0]:.10f}, psi = {in_turns[-1, 
 # Things to try:
 #
 # 1. *Simultaneous*: is there any start, or any rate, with which it comes home?
-# 2. *Alternating*: raise both rates to 1. The oval gets longer. Why can you not make it fly out here? (Compare $a = hs$ with 2.)
+# 2. *Alternating*: raise both rates to 1. Close to the centre the oval gets longer, but the path does not leave it. Why? (Compare $a = hs$ with 2.) Then start from the rim.
 # 3. *Alternating with momentum +0.5*, then *-0.5*. Momentum keeps you moving the way you went: in a game that turns, that is outwards. (Gidel et
-#    al. 2019b show that negative momentum helps alternating updates. This is also why `train`'s Adam has $\beta_1 = 0$.)
+#    al. 2019b show that negative momentum helps alternating updates. This is also why `train`'s Adam has $\beta_1 = 0$, no momentum.)
 # 4. Leave *R1* at 0 for now. Extragradient and optimism come next.
 
 # %%
@@ -494,7 +496,7 @@ assert worst < 1e-7
 #
 # $$\lambda = -\frac{\gamma}{2} \pm \sqrt{\frac{\gamma^2}{4} - s^2}.$$
 #
-# For every $\gamma > 0$ both real parts are negative: the flow itself converges, and so does any method with small enough steps. It is a damped pendulum; $\gamma$ is the friction.
+# For every $\gamma > 0$ both real parts are negative: the flow itself converges, and with small enough steps each of our methods does. It is a damped pendulum; $\gamma$ is the friction.
 
 # %%
 predict(
@@ -665,8 +667,8 @@ print(
 )
 
 # %% [markdown]
-# Heusel et al. (2017) proposed two rates, D's the faster one, as the **two time-scale update rule** (TTUR), and proved convergence to a local equilibrium. One of their assumptions is
-# that D, with G held fixed, converges by itself. Our D does not without R1 ($v_\psi = -\sigma\theta$ never rests while $\theta \ne 0$), so nothing is contradicted:
+# Heusel et al. (2017) proposed two rates, typically with D the faster player, as the **two time-scale update rule** (TTUR), and proved convergence to a local equilibrium. One of their
+# assumptions is that D, with G held fixed, converges by itself. Our D does not without R1 ($v_\psi = -\sigma\theta$ never rests while $\theta \ne 0$), so nothing is contradicted:
 # unequal rates help where there is something to damp.
 #
 # Here is the second half of the table, now for changed fields. The closed forms are $|1 + h\lambda|$ for the simultaneous step, and, for the alternating one, the roots of
@@ -718,6 +720,20 @@ print(
 
 # %% [markdown]
 # A stable ring is called a **limit cycle**. It does not fly out, the losses hardly move, and it never arrives. In a plot of the losses you could take it for success.
+#
+# And when the players take turns? In three games with a pure turn at the centre every $|z|$ is 1, so eigenvalues say "circles" of each. Play them for long, with a large rate:
+
+# %%
+for loss in (wasserstein, minimax, non_saturating):
+    path = radius(play(Dirac(loss), alternating, (1.0, 1.0), 1000, 1.0))
+    first_turns, last_turns = path[1:61].mean(), path[-60:].mean()
+    print(f"{loss.name:<15} mean radius {first_turns:.3f} in the first 60 turns, {last_turns:.3f} in the last")
+print(f"the calculation for the last one: {math.sqrt(8 / 1000):.3f}")
+
+# %% [markdown]
+# Three fates. The Wasserstein game is linear everywhere, so that what holds at the centre holds everywhere: it circles for ever. The minimax game creeps outwards (at $h = 0.2$ so slowly
+# that 250 turns do not show it). In the non-saturating game nothing balances the inward pull any more: $dr/dt = -r^3/16$ leads to $r \approx \sqrt{8/t}$. So the game that `train` plays unless
+# told otherwise does come home here, but ever more slowly: for half the radius it needs four times the time. R1 needs as many turns for each halving as for the one before.
 
 # %% [markdown]
 # ## 14. Does it happen in a real GAN?
@@ -785,9 +801,10 @@ turns = range(2, 601, 2)
 plot.curves(
     left, turns, {name: runs[name][0, :, 0] for name in ("no penalty", "R1, weight 1")}, "turn", "mean, in widths"
 )
-floor = {"a real batch": 1 / math.sqrt(64)}  # how far the mean of 64 real samples strays
+yardstick = {"a real batch": 1 / math.sqrt(64)}  # how far the mean of 64 real samples strays
 heights, bars = (
-    {name.replace(" ", "\n", 1): v for name, v in d.items()} for d in (means | floor, errors | {"a real batch": 0.0})
+    {name.replace(" ", "\n", 1): v for name, v in d.items()}
+    for d in (means | yardstick, errors | {"a real batch": 0.0})
 )
 plot.bars(right, heights, bars, "swing, in widths")
 plot.show(
@@ -805,11 +822,11 @@ reveal(
 )
 
 # %% [markdown]
-# The same two coordinates, the same rotation, the same cure. The last bar is the floor: the mean of a batch of 64 real samples is itself wrong by $1/\sqrt{64}$ widths, so no player can know better from
-# one batch. Wide data damp themselves, as section 11 foretold.
+# The same two coordinates, the same rotation, the same cure. The last bar is a yardstick: the mean of a batch of 64 real samples is itself wrong by $1/\sqrt{64}$ widths. Once the game is at rest the swing is smaller,
+# because at a small learning rate the players average over many batches. Wide data damp themselves, as section 11 foretold.
 #
-# Do not take the pendulum for the whole clock. The seeds differ much, as the first error bar says. And the same GAN without penalty comes to rest by itself once its narrow data
-# lie around 1 (fourth bar). Why? A real D has a bias. Give the Dirac game one, $D(x) = \psi x + b$, and put the data at $c$. The same derivation, now with three numbers
+# Do not take the pendulum for the whole clock. The seeds differ much, as the first error bar says: not each of them swings. And the same GAN without penalty comes to rest by itself once its narrow data
+# lie around 1 (fourth bar). A likely reason: a real D has a bias. Give the Dirac game one, $D(x) = \psi x + b$, and put the data at $c$. The same derivation, now with three numbers
 # $(\theta, \psi, b)$ and $\theta$ counted from $c$, gives
 
 # %%
@@ -868,7 +885,7 @@ rms = in_turns.square().sum(1).mean().sqrt().item()
 with_r1 = radius(damped["γ = 1"][-1]).item()
 display(
     Markdown(f"""
-1. *"Training reaches a Nash equilibrium."* The equilibrium is there, and alternating training circles it: radius {first:.2f} at the start, {radius(in_turns[-1]):.2f}
+1. *"Training reaches a Nash equilibrium."* The minimax game has one, and alternating training circles it: radius {first:.2f} at the start, {radius(in_turns[-1]):.2f}
    after 250 steps. With R1: {with_r1:.0e}. (Mescheder et al. 2018.)
 2. *"Simultaneous and alternating updates are the same."* {radius(by_name[-1]):.2f} against {radius(in_turns[-1]):.2f} after 250 steps of the same game; extragradient {radius(paths["extragradient"][-1]):.2f}.
 3. *"A small enough learning rate converges."* At a tenth of the largest rate the simultaneous path still ended at {small:.2f}, from {first:.2f}.
@@ -913,14 +930,14 @@ quiz("04")
 # | step or field | largest $\lvert z\rvert$, or the flow's $\lambda$ | verdict |
 # |---|---|---|
 # | simultaneous | $\sqrt{1 + a^2}$ | spirals out at every rate |
-# | alternating | $1$ (for $a < 2$) | circles |
+# | alternating | $1$ (for $a < 2$) | circles, as far as eigenvalues can tell |
 # | extragradient | $\sqrt{1 - a^2 + a^4}$ | converges for $a < 1$ |
 # | optimism | $\sqrt{(1 + \sqrt{1 - 4a^2})/2}$ (for $a \le \tfrac12$) | converges |
 # | R1, weight $\gamma$ | $\lambda = -\gamma/2 \pm \sqrt{\gamma^2/4 - s^2}$ | converges; fastest at $\gamma = 2s$ |
 # | instance noise $\sigma_n$ | as R1 with $\gamma = 2f''(0)\,\sigma_n^2$ | converges if $f$ is curved |
 # | unequal rates | only the product counts undamped | help only with damping |
 #
-# - Eigenvalues are local. Far out there may be a **limit cycle**; and there may be no equilibrium at all.
+# - Eigenvalues are local, and $|z| = 1$ leaves all open. Far out there may be a **limit cycle**; and there may be no equilibrium at all.
 # - In a real GAN look for the rotation in *what G makes*, not in the losses. Damp D (R1), or average.
 #
 # Next: lesson 05, the laboratory. It brings these pieces together on one screen.
@@ -934,7 +951,7 @@ quiz("04")
 # - G. Gidel, H. Berard, G. Vignoud, P. Vincent, S. Lacoste-Julien (2019a). *A Variational Inequality Perspective on Generative Adversarial Networks.* ICLR.
 # - G. Gidel, R. Askari Hemmat, M. Pezeshki, R. Le Priol, G. Huang, S. Lacoste-Julien, I. Mitliagkas (2019b). *Negative Momentum for Improved Game Dynamics.* AISTATS.
 # - M. Heusel, H. Ramsauer, T. Unterthiner, B. Nessler, S. Hochreiter (2017). *GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium.* NeurIPS.
-# - G. M. Korpelevich (1976). *The extragradient method for finding saddle points and other problems.* Matekon 12.
-# - L. Mescheder, A. Geiger, S. Nowozin (2018). *Which Training Methods for GANs do actually Converge?* ICML. The Dirac-GAN, its eigenvalues, R1; sections 2 and 3.
+# - G. M. Korpelevich (1976). *The extragradient method for finding saddle points and other problems* (in Russian). Ekonomika i Matematicheskie Metody 12.
+# - L. Mescheder, A. Geiger, S. Nowozin (2018). *Which Training Methods for GANs do actually Converge?* ICML. The Dirac-GAN, its eigenvalues, instance noise, R1; sections 2 to 4.
 # - C. K. Sønderby, J. Caballero, L. Theis, W. Shi, F. Huszár (2017). *Amortised MAP Inference for Image Super-resolution.* ICLR. Instance noise.
 # - Y. Yazıcı, C.-S. Foo, S. Winkler, K.-H. Yap, G. Piliouras, V. Chandrasekhar (2019). *The Unusual Effectiveness of Averaging in GAN Training.* ICLR.
