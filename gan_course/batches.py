@@ -1,5 +1,7 @@
 """Random minibatches of data that already lies on the device: no worker processes, no copies, no waiting."""
 
+from numbers import Integral
+
 import torch
 from torch import Tensor
 
@@ -15,11 +17,11 @@ class Batches:
     def __init__(self, x: Tensor, size: int, *cond: Tensor, seed: int = 0):
         if not isinstance(x, Tensor) or len(x) == 0:
             raise ValueError("Batches needs a tensor with at least one row of data.")
-        if not isinstance(size, int) or size < 1:
+        if not isinstance(size, Integral) or size < 1:
             raise ValueError(f"the size of a batch must be a whole number of 1 or more, got {size!r}.")
         if any(len(c) != len(x) for c in cond):
             raise ValueError(f"the data has {len(x)} rows, but its conditions have {[len(c) for c in cond]}.")
-        self.x, self.size, self.cond = x, size, cond
+        self.x, self.size, self.cond = x, int(size), cond
         self.rng = torch.Generator(x.device).manual_seed(seed)
 
     def __iter__(self):

@@ -27,6 +27,17 @@ def evaluating(*modules: nn.Module):
             m.training = training
 
 
+@contextmanager
+def forked(device: torch.device, seed: int):
+    """Torch's global stream begins at `seed` in here, and goes on after it as if nothing had been drawn."""
+    gpus = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(gpus):
+        torch.random.default_generator.manual_seed(seed)
+        if gpus:
+            torch.cuda.manual_seed(seed)
+        yield
+
+
 def check_numbers(*, steps, d_steps, g_steps, average, lr_g, lr_d) -> None:
     for name, count in (("steps", steps), ("d_steps", d_steps), ("g_steps", g_steps)):
         whole = isinstance(count, Integral) and not isinstance(count, bool)
@@ -66,20 +77,25 @@ def check_loss(loss) -> None:
 
 @lru_cache(maxsize=64)
 def sees_real(g_loss: Callable) -> bool:
-    """Whether G's loss looks at the real logits; if not, they need not be computed."""
-    real, fake = (torch.linspace(-1, 1, 4).view(4, 1).requires_grad_() for _ in range(2))
-    value = g_loss(real, fake)
-    return torch.autograd.grad(value, real, allow_unused=True)[0] is not None
+    """Whether G's loss looks at the real logits; if not, they need not be computed.
+
+    It is asked for values, not for gradients: a loss may look at `real.detach()`.
+    """
+    fake = torch.linspace(-1, 1, 4).view(4, 1)
+    reals = ([-1.0, -0.5, 0.5, 1.0], [3.0, 1.0, -2.0, -7.0], [0.2, 9.0, 0.1, 4.0])
+    return len({g_loss(torch.tensor(real).view(4, 1), fake).item() for real in reals}) > 1
 
 
-def check_functions(penalties, constrain) -> None:
+def check_functions(penalties, constrain) -> tuple[Callable, ...]:
     if callable(penalties) or isinstance(penalties, str) or not hasattr(penalties, "__iter__"):
         raise TypeError("penalties must be a list: write penalties=[r1(1.0)].")
+    penalties = tuple(penalties)
     for p in penalties:
         if not callable(p):
             raise TypeError(f"each penalty must be a function of (D, real, fake), such as r1(1.0); got {p!r}.")
     if constrain is not None and not callable(constrain):
         raise TypeError(f"constrain must be a function of D, such as clip_weights(0.01); got {constrain!r}.")
+    return penalties
 
 
 def check_optimiser(player: str, opt, lr, own: nn.Module, other: nn.Module) -> torch.optim.Optimizer:
@@ -107,7 +123,7 @@ def check_optimiser(player: str, opt, lr, own: nn.Module, other: nn.Module) -> t
     return opt
 
 
-def check_players(G, D, batches, noise, penalties) -> Iterator:
+def check_players(G, D, batches, noise, penalties, draws) -> Iterator:
     """Play one turn's forwards without learning; gives back the batches, not one of them lost."""
     device = next(G.parameters()).device
     if next(D.parameters()).device != device:
@@ -118,16 +134,25 @@ def check_players(G, D, batches, noise, penalties) -> Iterator:
         )
     if isinstance(batches, Tensor) or not hasattr(batches, "__iter__"):
         raise TypeError("batches must be an iterator of minibatches: wrap your tensor as Batches(x, 64).")
+    if draws is not None and hasattr(batches, "__len__") and len(batches) < draws:
+        raise ValueError(
+            f"batches ends after {len(batches)} minibatches and this run needs {draws}: give Batches(x, size), which "
+            "never ends, or steps=None to stop where the data ends."
+        )
     batches = iter(batches)
     place = batches.state_dict() if hasattr(batches, "state_dict") else None
     batch = next(batches, None)
     if batch is None:
         raise ValueError("batches is empty: it gave no minibatch.")
+    parts = batch if isinstance(batch, (tuple, list)) else (batch,)
+    if not all(isinstance(part, Tensor) for part in parts):
+        kinds = ", ".join(type(part).__name__ for part in parts)
+        raise TypeError(f"batches must give tensors, not {kinds}: convert the data with torch.as_tensor.")
     if place is None:
         batches = itertools.chain([batch], batches)
     else:
         batches.load_state_dict(place)
-    real, *cond = (p.to(device) for p in (batch if isinstance(batch, (tuple, list)) else (batch,)))
+    real, *cond = (part.to(device) for part in parts)
     if not real.is_floating_point() or not torch.isfinite(real).all():
         raise ValueError(
             "the first batch of real data must be finite floating-point numbers: clean and convert it first."
@@ -143,8 +168,7 @@ def check_players(G, D, batches, noise, penalties) -> Iterator:
 
 def _probe(G, D, real, cond, noise) -> None:
     n = len(real)
-    gpus = [real.device] if real.device.type == "cuda" else []
-    with torch.no_grad(), torch.random.fork_rng(gpus), evaluating(G, D):
+    with torch.no_grad(), forked(real.device, 0), evaluating(G, D):
         z = noise(n) if noise else torch.randn(n, G.z_dim, device=real.device)
         if not isinstance(z, Tensor) or len(z) != n:
             raise ValueError(f"noise({n}) must give a tensor of {n} rows.")
@@ -156,7 +180,7 @@ def _probe(G, D, real, cond, noise) -> None:
             )
         for name, x in (("real", real), ("fake", fake)):
             logits = _forward("D", D, x, cond)
-            if logits.dim() < 2 or len(logits) != n:
+            if logits.shape[:2] != (n, 1):  # a patch discriminator gives (n, 1, rows, columns)
                 raise ValueError(
                     f"D must give one logit a sample, shape ({n}, 1); for {name} samples it gave {tuple(logits.shape)}."
                 )

@@ -53,7 +53,7 @@ class _Remembering:
 class Game(Iterator[Step]):
     """Two networks at play; `next(game)` plays one turn. Made by `train`, which explains the arguments.
 
-    `G`, `D`, `opt_g`, `opt_d`, `loss`, `penalties`, `d_steps` and `g_steps` may be changed between turns.
+    `opt_g`, `opt_d`, `loss`, `penalties`, `d_steps`, `g_steps` and `steps` may be changed between turns.
     `averaged` is the generator with averaged weights (None without `average`); `index` counts the turns played.
     """
 
@@ -64,8 +64,7 @@ class Game(Iterator[Step]):
         self.opt_g, self.opt_d, self.d_steps, self.g_steps = opt_g, opt_d, d_steps, g_steps
         self.device = next(G.parameters()).device
         # The game has its own source of randomness: sampling or plotting between turns does not change the run.
-        self.rng = torch.Generator(self.device).manual_seed(seed)
-        self.noise = noise or (lambda n: self._gauss(n, self.rng))
+        self.rng, self._noise = torch.Generator(self.device).manual_seed(seed), noise
         self._average = AveragedModel(G, multi_avg_fn=get_ema_multi_avg_fn(average)) if average else None
         self.index = 0
         # Reading a number back from a GPU makes it wait, so there the check for NaN comes once in 100 turns.
@@ -121,7 +120,7 @@ class Game(Iterator[Step]):
         loss.backward(inputs=own)
         norm = get_total_norm([p.grad for p in own if p.grad is not None])
         health = self._health.get(player, 0) + loss.detach() + norm  # a NaN stays in the sum
-        if (self.index + 1) % self._check_every == 0:
+        if (self.index + 1) % self._check_every == 0 or self.index + 1 == self.steps:
             if not torch.isfinite(health):
                 raise NonFinite(self._diagnosis(player, loss, opt))
             health = 0
@@ -132,11 +131,12 @@ class Game(Iterator[Step]):
         self._health = {}
         what = "gradient" if torch.isfinite(loss) else "loss"
         turn, rate = self.index + 1, opt.param_groups[0]["lr"]
+        checked = self.index // self._check_every * self._check_every
         found = f"The {player}'s {what} is not finite at turn {turn}."
         kept = (
             f"This update was not made: both networks still hold their last good weights (turn {turn - 1})."
             if self._check_every == 1
-            else f"It was checked last at turn {turn - self._check_every}, so the weights may be spoilt since then."
+            else f"It was checked last at turn {checked}, so the weights may be spoilt since then."
         )
         return (
             f"{found} {kept} To resume, lower lr_{player[0]} (now {rate:g}) through "
@@ -147,7 +147,11 @@ class Game(Iterator[Step]):
     def _draw(self) -> tuple[Tensor, ...]:
         batch = next(self.batches)
         batch = tuple(batch) if isinstance(batch, (tuple, list)) else (batch,)
-        return tuple(part.to(self.device, non_blocking=True) for part in batch)
+        return tuple(part.to(self.device) for part in batch)  # waits: else an Apple GPU may read memory freed by then
+
+    def noise(self, n: int) -> Tensor:
+        """z for n samples: from the function that `train` was given, or a standard normal of the game's own seed."""
+        return self._noise(n) if self._noise else self._gauss(n, self.rng)
 
     def _gauss(self, n: int, rng: torch.Generator) -> Tensor:
         return torch.randn(n, self.G.z_dim, generator=rng, device=self.device)
@@ -164,12 +168,15 @@ class Game(Iterator[Step]):
         """
         G = self.averaged or self.G
         rng = torch.Generator(self.device).manual_seed(seed)
-        z = self._gauss(n, rng) if hasattr(self.G, "z_dim") else self.noise(n)
-        with door.evaluating(G):
+        with door.evaluating(G), door.forked(self.device, seed):  # `_noise` draws from torch's own stream
+            z = self._noise(n) if self._noise else self._gauss(n, rng)
             return G(z, *cond)
 
     def state_dict(self) -> dict:
-        """Everything that the next turn depends on, as nested dicts of tensors and plain numbers."""
+        """Everything that the next turn depends on, as nested dicts of tensors and plain numbers.
+
+        The tensors are the game's own, which the next turn changes: keep `copy.deepcopy(game.state_dict())`.
+        """
         keeps_place = hasattr(self.batches, "state_dict")
         return {
             "index": self.index,
@@ -218,7 +225,8 @@ def train(
     """Set up a game and check it; iterate over the result to play. Bad arguments are refused here, naming the fix.
 
     G, D:       networks called as `G(z, *cond)` and `D(x, *cond)`; D gives logits of shape (n, 1). Changed in place.
-    batches:    an iterator of `real` or `(real, *cond)`, such as `Batches(x, 64)` or `ring().batches(256)`.
+    batches:    an iterator of `real` or `(real, *cond)`, such as `Batches(x, 64)` or `ring().batches(256)`;
+                where a finite one ends (a DataLoader, after one epoch), so does the game.
     steps:      turns in all, counted from the game's first (so a loaded game plays the rest); None is endless.
     loss:       a `Loss`, by default non-saturating.
     penalties:  functions `(D, real, fake, *cond)` added to D's loss: `r1(w)`, `r2(w)`, `gradient_penalty(w)`.
@@ -228,13 +236,14 @@ def train(
                 beta1 is 0 because momentum feeds the rotation of a game (lesson 04).
     d_steps:    D's updates a turn, each on a fresh batch; g_steps: G's updates a turn, each on fresh noise.
     average:    decay of the running average of G's weights, such as 0.999 (Yazici et al. 2019).
-    seed:       of the noise.
+    seed:       of the noise. First weights, dropout and `gradient_penalty` draw from torch's stream: `device.seed(0)`.
     """
     door.check_numbers(steps=steps, d_steps=d_steps, g_steps=g_steps, average=average, lr_g=lr_g, lr_d=lr_d)
     door.check_loss(loss)
-    door.check_functions(penalties, constrain)
+    penalties = door.check_functions(penalties, constrain)
     opt_g = door.check_optimiser("g", opt_g, lr_g, G, D)
     opt_d = door.check_optimiser("d", opt_d, lr_d, D, G)
-    batches = door.check_players(G, D, batches, noise, penalties)
-    return Game(G, D, batches, steps=steps, loss=loss, penalties=tuple(penalties), constrain=constrain, noise=noise,
+    draws = None if steps is None else steps * max(d_steps, 1)
+    batches = door.check_players(G, D, batches, noise, penalties, draws)
+    return Game(G, D, batches, steps=steps, loss=loss, penalties=penalties, constrain=constrain, noise=noise,
                 opt_g=opt_g, opt_d=opt_d, d_steps=d_steps, g_steps=g_steps, average=average, seed=seed)  # fmt: skip

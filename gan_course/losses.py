@@ -29,7 +29,7 @@ def _cross_entropy(real: Tensor, fake: Tensor) -> Tensor:
 minimax = Loss(_cross_entropy, lambda real, fake: -softplus(fake).mean(), "minimax")
 # The same paper, section 3: G maximises log D(G(z)) instead.
 non_saturating = Loss(_cross_entropy, lambda real, fake: softplus(-fake).mean(), "non-saturating")
-# Mao et al. 2017, "Least Squares Generative Adversarial Networks", equation 9 (targets: fake 0, real 1, G's wish 1).
+# Mao et al. 2017, "Least Squares Generative Adversarial Networks" (targets: fake 0, real 1, G's wish 1).
 least_squares = Loss(
     lambda real, fake: 0.5 * (real - 1).square().mean() + 0.5 * fake.square().mean(),
     lambda real, fake: 0.5 * (fake - 1).square().mean(),

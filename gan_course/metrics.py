@@ -1,4 +1,4 @@
-"""How good are the samples? Plain functions, in float64 on the processor, each with its floor.
+"""How good are the samples? Plain functions, in float64 on the processor (an Apple GPU has none), each with its floor.
 
 Samples of a toy: modes covered, share of high quality, reverse KL over modes; the protocol is that of PacGAN
 (Lin et al. 2018) and its published code. Sets of features: Frechet and kernel distance. Known densities:
@@ -63,8 +63,8 @@ def mode_counts(x: Tensor, toy: Toy) -> Tensor:
     x = samples("x", x)
     if x.shape[1] != toy.dim:
         raise ValueError(f"x must have shape (n, {toy.dim}), as the toy's points do, not {tuple(x.shape)}.")
-    away = torch.cdist(x, toy.modes.double().cpu(), compute_mode="donot_use_mm_for_euclid_dist")
-    away, nearest = (away / toy.stds.double().cpu()).min(dim=1)
+    away = torch.cdist(x, toy.modes.cpu().double(), compute_mode="donot_use_mm_for_euclid_dist")
+    away, nearest = (away / toy.stds.cpu().double()).min(dim=1)
     return torch.bincount(nearest[away < SIGMAS], minlength=len(toy.modes))
 
 
@@ -88,7 +88,7 @@ def reverse_kl(x: Tensor, toy: Toy) -> float:
     if counts.sum() == 0:
         return math.inf
     shares = counts / counts.sum()
-    return xlogy(shares, shares / toy.weights.double().cpu()).sum().item()
+    return xlogy(shares, shares / toy.weights.cpu().double()).sum().item()
 
 
 def reverse_kl_floor(n: int, k: int, trials: int = 1000, seed: int = 0) -> Floor:
@@ -106,7 +106,7 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
     """Squared Frechet distance of the Gaussians fitted to features `a` (n, d) and `b` (m, d).
 
     FID (Heusel et al. 2017) is this on one certain network's features; on any others, do not call it so.
-    It is biased upwards by about 1 / n (Chong and Forsyth 2020): compare at equal n, beside `real_floor`.
+    It is biased upwards, in proportion to 1 / n (Chong and Forsyth 2020): compare at equal n, beside `real_floor`.
     """
     a, b = _features(a, b)
     roots = [torch.linalg.qr((s - s.mean(0)) / math.sqrt(len(s) - 1)).R for s in (a, b)]
@@ -115,7 +115,7 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
 
 def frechet_gaussian(mu1: Tensor, cov1: Tensor, mu2: Tensor, cov2: Tensor) -> float:
     """Squared Frechet (2-Wasserstein) distance of two Gaussians: means (d,), covariances (d, d)."""
-    mu1, mu2 = (torch.as_tensor(m).double().cpu() for m in (mu1, mu2))
+    mu1, mu2 = (torch.as_tensor(m).cpu().double() for m in (mu1, mu2))
     if mu1.ndim != 1 or mu1.shape != mu2.shape:
         raise ValueError(f"The means must have one shape (d,), not {tuple(mu1.shape)} and {tuple(mu2.shape)}.")
     return _frechet(mu1, _root(cov1, len(mu1)), mu2, _root(cov2, len(mu2)))
@@ -186,7 +186,7 @@ def _frechet(mu1: Tensor, root1: Tensor, mu2: Tensor, root2: Tensor) -> float:
 
 
 def _root(cov: Tensor, d: int) -> Tensor:
-    cov = torch.as_tensor(cov).double().cpu()
+    cov = torch.as_tensor(cov).cpu().double()
     if cov.shape != (d, d) or not torch.allclose(cov, cov.T):
         raise ValueError(f"A covariance of {d} features must be a symmetric ({d}, {d}) matrix.")
     values, vectors = torch.linalg.eigh(cov)

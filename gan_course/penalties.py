@@ -43,7 +43,8 @@ def r2(weight: float) -> Callable:
 
 def gradient_penalty(weight: float) -> Callable:
     """weight * mean (|dD/dx| - 1)^2 at random points between pairs of a real and a fake. Gulrajani et al. 2017,
-    "Improved Training of Wasserstein GANs", equation 3 (the paper's weight is 10)."""
+    "Improved Training of Wasserstein GANs", equation 3 (the paper's weight is 10). The random points come from torch's
+    global stream, not from the game's seed."""
     _check_weight("gradient_penalty", weight)
 
     def penalty(D, real, fake, *cond):

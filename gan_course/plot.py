@@ -14,7 +14,9 @@ from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
-from torch import Tensor
+from torch import Tensor, nn
+
+from .door import evaluating
 
 REAL, FAKE = "#0072B2", "#E69F00"  # blue: real samples; orange: generated samples
 GEN, DIS = "#D55E00", "#009E73"  # vermilion: the generator's own curves; green: the discriminator's
@@ -103,8 +105,19 @@ def mesh(extent: tuple[float, float], n: int = 60) -> Tensor:
 
 @torch.no_grad()
 def verdict(ax: Axes, D, extent: tuple[float, float], n: int = 80) -> None:
-    """D's probability of "real" over a square, as a heat map: D takes points (m, 2) and gives logits (m, 1)."""
-    p = array(torch.sigmoid(D(mesh(extent, n)))).reshape(n, n)
+    """D's probability of "real" over a square, as a heat map: D takes points (m, 2) and gives logits (m, 1).
+
+    A network is asked where it lies, and in eval mode: in training mode, a look would change batch statistics and the
+    power iteration of a spectral norm.
+    """
+    points = mesh(extent, n)
+    if isinstance(D, nn.Module):
+        weight = next(D.parameters())
+        with evaluating(D):
+            logits = D(points.to(weight.device, weight.dtype))
+    else:
+        logits = D(points)
+    p = array(torch.sigmoid(logits)).reshape(n, n)
     seen = ax.imshow(
         p, origin="lower", extent=(*extent, *extent), cmap=VERDICT, vmin=0, vmax=1, interpolation="bilinear"
     )

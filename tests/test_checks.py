@@ -190,7 +190,7 @@ def test_check_says_what_came_out_and_keeps_only_successes(capsys):
     assert said(capsys) == "✘ **Exercise 97.1 is not right yet.** It is unchanged.\n"
     assert record.load()["solved"] == {}
     checks.check("97.1", ...)
-    assert said(capsys).startswith("○ **Exercise 97.1: Twice.** Still open")
+    assert said(capsys).startswith("○ **Exercise 97.1: Twice** – Still open")
     checks.check("97.1", lambda x: 2 * x)
     first = said(capsys)
     assert first == "✔ **Exercise 97.1 is solved.** Twice 1 is 2.\n"

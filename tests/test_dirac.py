@@ -147,6 +147,18 @@ def test_simultaneous_non_saturating_settles_on_a_ring_of_radius_root_2h():
     torch.testing.assert_close(dirac.radius(ends).mean(0), torch.full((2,), math.sqrt(0.2)).double(), rtol=0.03, atol=0)
 
 
+def test_taking_turns_with_the_same_eigenvalues_has_three_fates():
+    def mean_radii(loss):
+        path = dirac.radius(play(Dirac(loss), alternating, (1.0, 1.0), 1000, 1.0))
+        return path[1:61].mean().item(), path[-60:].mean().item()
+
+    for loss in (wasserstein, minimax, non_saturating):
+        assert spectral_radius(Dirac(loss), alternating, 1.0) == pytest.approx(1.0, abs=1e-12)
+    assert mean_radii(wasserstein)[1] == pytest.approx(mean_radii(wasserstein)[0], rel=1e-3)  # circles
+    assert mean_radii(minimax)[1] > 2 * mean_radii(minimax)[0]  # creeps outwards
+    assert mean_radii(non_saturating)[1] == pytest.approx(math.sqrt(8 / 1000), rel=0.03)  # home, like 1 / sqrt(t)
+
+
 @pytest.mark.parametrize("weight, h", [(0.2, 0.2), (0.6, 0.2), (3.0, 0.1)])
 def test_r1_rate(weight, h):
     exact = (1 + h * dirac.r1_eigenvalues(weight)).abs().max().item()

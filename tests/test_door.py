@@ -81,11 +81,14 @@ BAD = {
     "noise width": (dict(noise=lambda n: torch.randn(n, 5)), "G does not accept its input"),
     "tensor": (dict(batches=X), r"Batches\(x, 64\)"),
     "empty": (dict(batches=iter([])), "gave no minibatch"),
+    "numpy": (dict(batches=iter([X.numpy()])), r"not ndarray: .* torch\.as_tensor"),
     "nan data": (dict(batches=gc.Batches(X * float("nan"), 16)), "finite"),
     "integer data": (dict(batches=gc.Batches(X.long(), 16)), "floating-point"),
     "shape": (dict(G=mlp.generator(x_dim=3)), "change G's last layer"),
     "D input": (dict(D=mlp.discriminator(x_dim=3)), "D does not accept its input"),
     "D output": (dict(D=Scores()), r"shape \(16, 1\)"),
+    "D classes": (dict(D=nn.Linear(2, 10)), r"shape \(16, 1\)"),
+    "short loader": (dict(batches=[X[:16]] * 5, steps=3, d_steps=2), "ends after 5 minibatches .* needs 6"),
     "D weights": (dict(D=broken(mlp.discriminator())), "not finite before any training"),
     "batch norm": (
         dict(D=nn.Sequential(nn.Linear(2, 8), nn.BatchNorm1d(8), nn.Linear(8, 1)), penalties=[gc.r1(1.0)]),
@@ -105,6 +108,7 @@ def test_refused_at_the_call(name):
 def test_good_arguments_pass():
     call()
     call(steps=0, d_steps=0, average=0.5)
+    call(batches=[X[:16]] * 6, steps=3, d_steps=2)
     call(opt_g=of(lambda G, D: torch.optim.SGD(G.parameters(), 0.1, momentum=0.5)))
     call(G=NoDim(), noise=lambda n: torch.rand(n, 2))
     call(D=nn.Sequential(nn.Linear(2, 8), nn.BatchNorm1d(8), nn.Linear(8, 1)))
@@ -126,8 +130,13 @@ def test_the_probe_leaves_no_trace():
     assert torch.equal(next(game.batches), next(twin))
 
 
+def test_penalties_may_come_from_a_generator():
+    assert len(call(penalties=(gc.r1(w) for w in (0.1, 0.2))).penalties) == 2
+
+
 def test_sees_real():
     assert door.sees_real(gc.relativistic.g)
+    assert door.sees_real(lambda real, fake: (fake - real.detach().mean()).square().mean())
     assert not any(
         door.sees_real(x.g) for x in (gc.minimax, gc.non_saturating, gc.least_squares, gc.hinge, gc.wasserstein)
     )

@@ -185,6 +185,44 @@ def test_same_seed_same_run_and_sampling_does_not_disturb_it():
     assert torch.equal(a.sample(5), b.sample(5)) and not torch.equal(a.sample(5), a.sample(5, seed=1))
 
 
+def test_a_forked_game_goes_on_by_itself_and_alike():
+    game = start(penalties=[gc.r1(0.5)], average=0.9)
+    next(game)
+    fork = copy.deepcopy(game)
+    for _ in range(3):  # first one, then the other: neither may draw from the other's noise or data
+        next(fork)
+    for _ in range(3):
+        next(game)
+    assert same(weights(game.G) + weights(game.D), weights(fork.G) + weights(fork.D))
+    assert same(weights(game.averaged), weights(fork.averaged))
+
+
+def test_samples_come_from_the_noise_that_the_game_was_given():
+    G, D = pair()
+    seen = []
+    G.register_forward_pre_hook(lambda module, args: seen.append(args[0]))
+    game = gc.train(G, D, gc.Batches(ring(), 16), noise=lambda n: 5 + torch.rand(n, 2))
+    before = torch.get_rng_state()
+    a, b, c = game.sample(8), game.sample(8), game.sample(8, seed=1)
+    assert torch.equal(before, torch.get_rng_state())
+    assert torch.equal(a, b) and not torch.equal(a, c)
+    assert all((z >= 5).all() for z in seen[-3:])
+
+
+def test_a_generators_loss_may_look_at_the_real_logits_without_their_gradient():
+    given = []
+
+    def g_loss(real, fake):
+        given.append(real)
+        return F.softplus(real.detach().mean() - fake).mean()
+
+    game = start(loss=gc.Loss(gc.relativistic.d, g_loss), d_steps=0)
+    next(game)
+    with torch.no_grad():  # D has not moved; the batch is the first of an equal stream
+        want = game.D(next(gc.Batches(ring(), 64, seed=0)))
+    torch.testing.assert_close(given[-1], want)
+
+
 def test_average_is_the_exponential_average():
     game = start(average=0.9)
     expected = None
@@ -315,6 +353,18 @@ def test_on_a_gpu_the_check_comes_later_but_comes():
         for _ in game:
             pass
     assert game.index == 9
+
+
+def test_on_a_gpu_the_last_turn_is_checked_too():
+    spoil = [1.0]
+    game = start(steps=13, loss=gc.Loss(gc.non_saturating.d, lambda r, f: gc.non_saturating.g(r, f) * spoil[0]))
+    game._check_every = 10
+    for _ in range(11):
+        next(game)
+    spoil[0] = math.nan
+    with pytest.raises(gc.NonFinite, match="turn 13.*last at turn 10"):
+        for _ in game:
+            pass
 
 
 def test_the_method_fits_one_screen():

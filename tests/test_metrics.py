@@ -93,6 +93,28 @@ def test_one_missing_mode_stands_far_above_the_floor():
 # --- known densities ---
 
 
+class Apple(torch.Tensor):
+    """As on an Apple GPU: no float64 before the tensor is on the processor."""
+
+    def double(self):
+        raise TypeError("Cannot convert a MPS Tensor to float64 dtype.")
+
+    def cpu(self):
+        return self.as_subclass(torch.Tensor)
+
+
+def test_metrics_take_what_lies_on_an_apple_gpu():
+    t = toy.ring()
+    x = t.sample(500, seed=0)
+    for name in ("means", "modes", "stds", "weights"):
+        setattr(t, name, getattr(t, name).as_subclass(Apple))
+    plain = toy.ring()
+    assert metrics.reverse_kl(x.as_subclass(Apple), t) == metrics.reverse_kl(x, plain)
+    mu, cov = torch.zeros(2), torch.eye(2)
+    assert metrics.frechet_gaussian(mu.as_subclass(Apple), cov.as_subclass(Apple), mu + 1, cov) == pytest.approx(2)
+    assert metrics.frechet_distance(x.as_subclass(Apple), x) == pytest.approx(0, abs=1e-9)
+
+
 def grid_1d(lo, hi, n=4000):
     return toy.gaussian().mesh(n, extent=(lo, hi))[0]
 

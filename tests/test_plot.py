@@ -11,7 +11,8 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from matplotlib.colors import to_rgb
 
-from gan_course import plot
+from gan_course import plot, spectral_norm
+from gan_course.nets import mlp
 
 
 def test_show_carries_alternative_text_and_a_picture():
@@ -54,6 +55,14 @@ def test_verdict_puts_x1_across_and_x2_up():
     plot.verdict(ax, lambda x: 20 * x[:, :1], (-1, 1), n=10)
     p = ax.images[0].get_array()
     assert (p[:, -1] > 0.99).all() and (p[:, 0] < 0.01).all()
+
+
+def test_a_look_at_D_changes_nothing_in_it():
+    D = spectral_norm(mlp.discriminator()).double()  # in training mode each forward is a step of power iteration
+    before = {name: value.clone() for name, value in D.state_dict().items()}
+    _, ax = plot.figure()
+    plot.verdict(ax, D, (-1, 1), n=10)
+    assert D.training and all(torch.equal(before[name], value) for name, value in D.state_dict().items())
 
 
 def test_other_figures_draw():

@@ -28,7 +28,7 @@ def check(exercise_id: str, answer: Any) -> None:
         say(f"{RIGHT} **Exercise {exercise_id} is solved.** {verdict.message}")
         store.update(lambda record: record["solved"].update({exercise_id: True}))
     elif verdict.reason == "unsolved":
-        say(f"{OPEN} **Exercise {exercise_id}: {exercise.title}.** {verdict.message}")
+        say(f"{OPEN} **Exercise {exercise_id}: {exercise.title}** – {verdict.message}")
     else:
         say(f"{WRONG} **Exercise {exercise_id} is not right yet.** {verdict.message}")
     if engine.strict() and not verdict.ok:
@@ -53,6 +53,6 @@ def solution(exercise_id: str) -> None:
     for source in markers.sources():
         code = markers.solutions(source).get(exercise_id) if source.stem.startswith(exercise_id[:2]) else None
         if code:
-            say(f"**One solution of exercise {exercise_id}: {exercise.title}.**\n\n```python\n{code}\n```")
+            say(f"**One solution of exercise {exercise_id}: {exercise.title}**\n\n```python\n{code}\n```")
             return
     say(f"The solution of exercise {exercise_id} was not found in {markers.SOURCES}.")
