@@ -80,7 +80,7 @@ show(
 # the generator what a digit is.
 #
 # Now for your guess. We move each of the four numbers from −2 to 2 in 41 steps, starting from 50 random places, and
-# count how many different digits the classifier reads on the way. What it is less than 70 % sure of does not count.
+# count how many different digits the classifier reads on the way. Where it is less than 70 % sure, it does not count.
 
 # %%
 places = torch.randn(50, 4)
@@ -118,6 +118,7 @@ print("z:", tuple(z.shape), "  x:", tuple(x.shape))
 
 real, _, test, _ = digits_split()
 fig, axes = plot.figure(1, 2, width=9, height=1.6)
+fig.get_layout_engine().set(w_pad=0.12)
 for ax, pictures, title in ((axes[0], real[:16], "written by people"), (axes[1], x, "made by G")):
     plot.images(ax, pictures)
     ax.set_title(title)
@@ -180,8 +181,9 @@ show(
 )
 
 # %% [markdown]
-# A cross-fade is something else. It mixes the *pixels* of the two pictures, not their numbers. Compare the middle of
-# both rows: in the walk the strokes move; in the cross-fade both digits show through each other.
+# A cross-fade is something else. It mixes the *pixels* of the two pictures, not their numbers. Compare the third
+# column of both rows: in the walk there still is a clean 2, whose strokes move; in the cross-fade the 5 already shows
+# through it in grey.
 
 # %%
 faded = torch.lerp(walked[:1], walked[-1:], t[:, :, None, None])
@@ -235,7 +237,8 @@ ax.set(yscale="log", ylim=(0.5, 400))
 plot.show(fig, "Bars of the four distances just printed: the trained generator is close to the floor of real digits.")
 
 # %% [markdown]
-# What we know of the network travels with its weights, on a *card*:
+# What we know of the network travels with its weights, on a *card*. (The words under "training" belong to later
+# lessons; you need none of them here.)
 
 # %%
 for key in ("what", "parameters", "data", "training", "limits"):
@@ -245,6 +248,7 @@ for key in ("what", "parameters", "data", "training", "limits"):
 # ## What is not true
 #
 # Each lesson ends with claims that you may have heard, and with numbers of this very notebook that speak against them.
+# An `assert` in a cell is the course checking its own words; there is nothing for you to do.
 
 # %%
 fakes = G(torch.randn(360, 4))
@@ -255,16 +259,15 @@ def nearest(x):
     return torch.cdist(x.flatten(1), real.flatten(1)).min(1).values
 
 
-weights = sum(p.numel() for p in G.parameters())
-print(f"From a generated digit to the nearest training digit:  {nearest(fakes).mean():.2f}")
-print(f"From a real digit never shown to G, to the nearest:    {nearest(test).mean():.2f}")
-print(f"G has {weights:,} weights; its {len(real):,} training digits have {real.numel():,} pixels.")
-assert nearest(fakes).mean() > nearest(test).mean() and weights < real.numel()
+made, new = nearest(fakes), nearest(test)
+print(f"From a generated digit to the nearest training digit:  on average {made.mean():.2f}, at least {made.min():.2f}")
+print(f"From a real digit never shown to G, to the nearest:    on average {new.mean():.2f}, at least {new.min():.2f}")
+assert made.mean() > new.mean() and made.min() > 0.5 * new.min()
 
 # %% [markdown]
-# - **"It keeps the training pictures and gives them back."** Its digits lie no nearer to the training digits than new
-#   real digits do, and it has fewer weights than those digits have pixels. (Some generators *do* memorise, above all
-#   those that are trained on few pictures. Lesson 26 measures it.)
+# - **"It keeps the training pictures and gives them back."** A copy would lie at distance 0. On average its digits lie
+#   no nearer to the training digits than new real digits do, and not one of them is a copy. (Some generators *do*
+#   memorise, above all those that are trained on few pictures. Lesson 26 measures it.)
 
 # %%
 doubtful = [(classifier(x).softmax(1).amax(1) < 0.5).float().mean() for x in (fakes, test)]
@@ -294,12 +297,12 @@ def crossfade(n, rng):
 
 print("halfway in z: {:.2f} ± {:.2f}".format(*first_generator.score(halfway)))
 print("cross-fade:   {:.2f} ± {:.2f}".format(*first_generator.score(crossfade)))
-assert first_generator.score(halfway).mean < first_generator.score(crossfade).mean
+assert scores["our generator"].mean < first_generator.score(halfway).mean < first_generator.score(crossfade).mean
 
 # %% [markdown]
 # - **"Between two pictures it mixes them."** Pictures halfway in $z$ are much nearer to real digits than mixed pixels
 #   are. They are farther from them than ordinary samples: halfway points crowd around zero (lesson 12).
-# - **"Each number of $z$ is one property."** Above you saw in how many moves one number changed even the digit.
+# - **"Each number of $z$ is one property."** Above, one number alone changed even the digit, in most of the moves.
 
 # %% [markdown]
 # ## The map
@@ -348,5 +351,5 @@ progress()
 #   ours is not called FID.
 # - E. Alpaydin, C. Kaynak (1998), *Optical Recognition of Handwritten Digits*, UCI Machine Learning Repository. The
 #   digits.
-# - N. Huang, A. Gokaslan, V. Kuleshov, J. Tompkin (2024), *The GAN is dead; long live the GAN! A Modern Baseline GAN*.
+# - N. Huang, A. Gokaslan, V. Kuleshov, J. Tompkin (2024), *The GAN is dead; long live the GAN! A Modern GAN Baseline*.
 #   The loss and penalties with which this generator was trained.

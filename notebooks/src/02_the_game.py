@@ -12,7 +12,7 @@
 #
 # - say what the discriminator and the generator each see, do and want;
 # - write both losses on raw logits, and say why not on probabilities;
-# - write one turn of each player, and check that the other one stays put;
+# - write one step of each player, and check that the other one stays put;
 # - put the turns together in one dimension and in two, and use `train`, which is the same loop by name;
 # - look at a game that went wrong and say what the bug is.
 
@@ -54,7 +54,7 @@ DEVICE = device.pick()
 # | a forged note | a **fake** $G(z)$ | a point that $G$ made |
 # | the counterfeiter's dice | **noise** $z$, also called the **latent** | random numbers; "latent" means hidden: it lies behind the fake, unseen |
 # | how real a note looks | the **logit** $D(x)$ | one number: above 0 means "real", below 0 "fake", and far from 0 "surely" |
-# | one round | a **turn** | one step of $D$, then one step of $G$ |
+# | one round | a **turn** | one step of $D$, then one step of $G$; *$D$'s turn* and *$G$'s turn* are its two halves |
 #
 # The picture limps in one place. A forger who is caught learns "guilty" and nothing else. The generator learns more:
 # not whether, but *in which direction*. For that the detective must be a differentiable function, and it is.
@@ -400,9 +400,10 @@ plot.show(
 
 # %% [markdown]
 # Each arrow points to where $D$'s curve rises. By the chain rule its length is $(1 - p)$ times the slope of the
-# *logit*, with $p$ the probability that $D$ gave. So a fake that $D$ half believes is pulled less than one that it is
-# sure about. And at the bottom of the valley, where the probability looks flat, the logit is still steep and the
-# arrows are long. That is all that $G$ gets to know.
+# *logit*, with $p$ the probability that $D$ gave. So where the logit is equally steep, a fake that $D$ half believes is
+# pulled less than one that it is sure to be fake. And low in the valley, where the probability looks flat, the logit is
+# still steep and the arrows are long: near 0 it is the sigmoid that flattens the curve. That is all that $G$ gets to
+# know.
 
 # %%
 predict(
@@ -449,7 +450,8 @@ reveal("02.b", 2, because + f"{gaps[0]:g}; from the arrows alone, by at most {ga
 #
 # ### Exercise 02.3 · One step of the generator
 # *medium · core · 8 minutes.* The gradient must travel through $D$, but $D$ must not move. Think about what is
-# different from 02.2.
+# different from 02.2. (On its way it leaves a gradient in $D$, too. That does no harm: `opt_d.zero_grad()` throws it
+# away before $D$'s next step.)
 
 
 # %%
@@ -477,9 +479,10 @@ check("02.3", g_step)
 # %% [markdown]
 # ## 8. The game
 #
-# Now they **alternate**: one step of $D$, one step of $G$, and again. A pair of steps is a **turn**. This is
+# Now they **alternate**: one step of $D$, one step of $G$, and again. The pair is a **turn**. This is
 # Algorithm 1 of Goodfellow et al. (2014). (It allows $k$ steps of $D$ in a turn; the paper's own experiments use
-# $k = 1$, and so do we.) Here it is in full, by hand. We note both losses, and after some of the turns a `tape` records
+# $k = 1$, and so do we. Its listing has another loss for $G$; ours is the one that its text recommends. Lesson 03
+# compares the two.) Here it is in full, by hand. We note both losses, and after some of the turns a `tape` records
 # where everything is, to play back later.
 
 # %%
@@ -546,8 +549,9 @@ reveal("02.c", 0 if end_d < 0.7 else 1 if end_d < 2 else 2, because)
 # fake, $2\log 2 \approx 1.386$ in all.
 #
 # Does that mean that the game is won when $D$'s loss arrives there? Look at the losses beside a real measure of
-# quality: the **Wasserstein distance** between fakes and data. (How far, on average, each fake must be moved to turn
-# the one set into the other.) Below it cannot go than the dotted floor: two sets of real points against each other.
+# quality: the **Wasserstein distance** between fakes and data. (How far, on average, the fakes must at least be moved
+# to turn the one set into the other.) A perfect $G$ would reach the dotted floor: two sets of real points against each
+# other. Do not expect less. The dashed line is a cheap baseline, one Gaussian fitted to the data.
 
 # %%
 floor = metrics.w1_samples(bumps.sample(4000, seed=7), held_out)
@@ -571,12 +575,13 @@ plot.show(
     "down.",
 )
 late = [d for turn, d in distance.items() if turn > 300]
+assert (trend[:, 3:].amax(1) - trend[:, 3:].amin(1)).max() < 0.03 and max(late) > 1.5 * min(late)
 for name, x in (("loss of D", trend[0, 3:]), ("loss of G", trend[1, 3:]), ("distance", torch.tensor(late))):
     print(f"after turn 300: {name:9s} between {x.min():.3f} and {x.max():.3f}")
 print(f"floor of the distance: {floor:.3f}")
 
 # %% [markdown]
-# After turn 300 both losses are flat to the second decimal. The distance in the same turns varies several-fold. So
+# After turn 300 both losses are all but flat, while the distance goes up and down by a large factor (numbers above). So
 # the losses do not show how good the fakes are. We come back to this in section 12.
 #
 # ### Watch it with their eyes
@@ -691,7 +696,8 @@ show(
 # view, watch one point and its arrow: the point tends to go where the arrow said, but not exactly. All fakes hang on
 # the same weights, so none can follow its own arrow alone, and the arrows turn with each step of $D$. At the end the
 # fakes sit on the clouds, and the ground there is nearly white: $D$ has hardly anything left to tell them apart by.
-# In the middle it still is orange: a few fakes lie there, and no real points.
+# (Some arrows there are long all the same: $D$ can be steep even where it says .5.) In the middle it still is orange: a
+# few fakes lie there, and no real points.
 #
 # The two scores, beside an untrained generator, a cheap baseline and real points:
 
@@ -789,7 +795,8 @@ plot.show(
 # - `"zero_grad missing"`
 # - `"G's turn steps D's optimiser"`
 #
-# Think like this: for each cause, which number would it change, and to what?
+# `D(real)` and `D(fake)` are mean probabilities here, no logits; patient D is just the fourth. Think like this: for
+# each cause, which number would it change, and to what?
 
 # %%
 from gan_course.checks.patients02 import PATIENTS
@@ -943,8 +950,8 @@ print(
 # ### "The loss curves show how good the samples are", and "when D says .5, the game is won"
 #
 # One counterexample is enough for each. Here are three moments on the ring: the losses (means of the last 100 turns),
-# what $D$ says, and the quality. Below them two players who have won nothing at all: the untrained generator, against
-# a $D$ whose weights are all zero.
+# what $D$ says (as a probability), and the quality. Below them two players who have won nothing at all: the untrained
+# generator, against a $D$ whose weights are all zero.
 
 
 # %%
@@ -983,14 +990,14 @@ quiz("02")
 # | wants less of | softplus(-D(real)) + softplus(D(fake)) | softplus(-D(fake)) |
 # | in its turn | moves; G stays, and the fakes are detached | moves; D stays, and the gradient passes through it |
 #
-# - A **turn** is one minibatch step of each. Not an epoch.
+# - A **turn** is one minibatch step of $D$, then one of $G$. Not an epoch.
 # - Networks give **raw logits**; losses use softplus; the sigmoid is for pictures.
 # - The arrows on the fakes are all that $G$ ever learns from. The data reach it only through $D$.
 # - $D$ compares, it does not map the data. $D$ at .5 and flat losses say nothing about quality: measure the samples.
 # - `for step in train(G, D, batches): ...` is this game by name.
 #
-# **Next:** lesson 03 asks what the game computes: what the best possible $D$ is, and what $G$ really minimises
-# against it.
+# **Next:** [lesson 03](03_what_the_game_computes.ipynb) asks what the game computes: what the best possible $D$ is,
+# and what $G$ really minimises against it.
 #
 # ## Sources
 #

@@ -1,12 +1,12 @@
 # %% [markdown]
 # # 03 · What does the game compute?
 #
-# **You will work out what the two players of lesson 02 were computing: the discriminator a *ratio*, the game a *distance*,
-# and the generator's loss decides which distance. Each formula is derived, and then measured.**
+# **You will work out what the two players of lesson 02 were computing: the discriminator a *ratio*, the game as a whole a
+# *distance*; which distance, the generator's loss decides. Each formula is derived, and then measured.**
 #
 # You need: lesson 02 (you have written the loop by hand), derivatives, and an expectation as an integral.
 #
-# Time: about 80 minutes with the exercises. The notebook itself runs in about 35 seconds on two processor cores.
+# Time: about 90 minutes with the exercises. The notebook itself runs in about 35 seconds on two processor cores.
 #
 # Afterwards you can
 #
@@ -72,7 +72,8 @@ x = x.ravel().double()
 
 
 def value(real, fake):
-    """V from logits: log D = logsigmoid(l) = -softplus(-l), and log(1 - D) = logsigmoid(-l) = -softplus(l)."""
+    """V from logits of real points and of fakes."""
+    # log D = logsigmoid(l) = -softplus(-l), and log(1 - D) = logsigmoid(-l) = -softplus(l)
     return logsigmoid(real).mean() + logsigmoid(-fake).mean()
 
 
@@ -81,7 +82,7 @@ def guess(x):
     return x.abs() - 1
 
 
-real, fake = p.sample(100_000, seed=1), q.sample(100_000, seed=2)
+real, fake = p.sample(100_000, seed=1), q.sample(100_000, seed=2)  # points; guess(...) makes logits of them
 on_grid = (p.pdf(x) * logsigmoid(guess(x)) + q.pdf(x) * logsigmoid(-guess(x))).sum() * dx
 print(f"V of this discriminator, from samples     {value(guess(real), guess(fake)):.3f}")
 print(f"the same as an integral                   {on_grid:.3f}")
@@ -126,7 +127,8 @@ for ax, place in zip(axes, (-1.0, 0.5, 3.0), strict=True):
 plot.show(fig, "Three hills, one for each place; the top of each lies at p / (p + q).")
 
 # %% [markdown]
-# **Exercise 03.1 — the optimal discriminator, in logs** (medium, core, 5 minutes). Densities far out on a tail are too
+# ### Exercise 03.1 · The optimal discriminator, in logs
+# *medium · core · 5 minutes.* Densities far out on a tail are too
 # small for a float: $e^{-1000}$ is stored as 0, and $0/(0+0)$ is not a number. Their logarithms are fine. Write $D^*$
 # from $\log p$ and $\log q$ so that it is right on every tail.
 
@@ -172,7 +174,7 @@ predict(
 # %% [markdown]
 # **New: a crowd.** Five small networks one after another waste time; five in one stack of tensors take little more
 # than one. The first index counts the networks. The sum of their losses has, for each network, exactly its own
-# gradient, so they learn as if each were alone.
+# gradient, so they learn as if each were alone. (The class is the $D$ of lesson 02 with one index more. You may skip it.)
 
 
 # %%
@@ -191,7 +193,7 @@ class Discriminators(nn.Module):
 
     def forward(self, x):
         for layer, (w, b) in enumerate(zip(self.w, self.b, strict=True)):
-            x = torch.baddbmm(b, leaky_relu(x, 0.2) if layer else x, w)
+            x = torch.baddbmm(b, leaky_relu(x, 0.2) if layer else x, w)  # b + x @ w, in each network
         return x
 
 
@@ -201,12 +203,13 @@ class Discriminators(nn.Module):
 
 # %%
 def train_alone(D, real, fake, steps, before=None):
-    """Train discriminators alone. `real()` and `fake()` give fresh points (crowd, n, 1); `before(step)` may look on."""
+    """Train discriminators alone. `real()`, `fake()`: fresh points (crowd, n, 1). `before(step)` may look on."""
     opt = torch.optim.Adam(D.parameters(), lr=1e-3, betas=(0.0, 0.99))
     for step in range(steps):
         if before:
             before(step)
-        loss = -(logsigmoid(D(real())) + logsigmoid(-D(fake()))).mean(dim=1).sum()  # -V, summed over the crowd
+        each = logsigmoid(D(real())) + logsigmoid(-D(fake()))
+        loss = -each.mean(dim=1).sum()  # minus V, summed over the crowd
         opt.zero_grad()
         loss.backward()
         opt.step()
@@ -270,8 +273,8 @@ reveal(
 )
 
 # %% [markdown]
-# Where there are points, theory and network agree to a few hundredths. Where there are none, $V$ does not care what $D$
-# says: the integrand is next to zero. There a network just goes on as it began. On the left the outermost points it saw
+# Where there are points, theory and network agree to a few hundredths on average. Where there are none, $V$ does not
+# care what $D$ says: the integrand is next to zero. There a network just goes on as it began. On the left the outermost points it saw
 # were fakes, and *fake* is right. On the right they were real; it goes on saying *real*, while $p/(p+q)$ says *fake*,
 # because the wide $q$ has the longer tail. And look at the band: five discriminators with different starts **agree, and
 # are all wrong**. A narrow error bar is no proof.
@@ -320,7 +323,7 @@ print(f"largest change of D* when both densities are divided by 10: {(scaled - b
 
 # %% [markdown]
 # A ratio is worth having. $\ell^* = \log(p/q)$, so $e^{\ell(x)}$ tells how many real points there are for one fake at
-# $x$: the *importance weight* that turns fakes into stand-ins for real points,
+# $x$: the *importance weight* that turns fakes into stand-ins for real points. For any function $h$,
 #
 # $$\mathbb E_{x\sim p}[h(x)] = \mathbb E_{x\sim q}\!\left[\frac{p(x)}{q(x)}\,h(x)\right] = \mathbb E_{x\sim q}\big[e^{\ell^*(x)}\,h(x)\big].$$
 #
@@ -330,7 +333,7 @@ print(f"largest change of D* when both densities are divided by 10: {(scaled - b
 fakes = q.sample(20_000, seed=3)
 with torch.no_grad():
     weights = torch.exp(five(fakes.expand(5, -1, 1))).squeeze(2)  # e^l, one row a discriminator
-weights = weights / weights.sum(dim=1, keepdim=True)
+weights = weights / weights.sum(dim=1, keepdim=True)  # so that each row adds up to 1
 truths = {"x": 0.5, "x^2": 0.5**2 + (1**2 + 2**2) / 2, "(x > 0)": 0.5}  # of p, in closed form
 for (name, truth), h in zip(truths.items(), (fakes, fakes**2, (fakes > 0).float()), strict=True):
     each = weights @ h
@@ -339,8 +342,9 @@ for (name, truth), h in zip(truths.items(), (fakes, fakes**2, (fakes > 0).float(
 
 # %% [markdown]
 # Much nearer to the data than the fakes are, but not exact: far out, where the discriminator guesses, its weights are
-# largest. (A share above 0 was right by chance from the start.) Any classifier trained on "from here or from there" gives
-# such a ratio. It is used to correct one data set until it looks like another, simulations like measurements, say.
+# largest. (The share of points above 0 was right from the start, by chance.) Any classifier trained on "from here or from
+# there" gives such a ratio. It is used to correct one data set until it looks like another, simulations like
+# measurements, say.
 #
 # ## 5. What the best value measures
 #
@@ -348,21 +352,23 @@ for (name, truth), h in zip(truths.items(), (fakes, fakes**2, (fakes > 0).float(
 #
 # $$C(G) = \max_D V(D, G) = \int p\log\frac{p}{p+q}\,dx + \int q\log\frac{q}{p+q}\,dx .$$
 #
-# Let $m = \tfrac12(p+q)$ be the even mixture of both. Then $p + q = 2m$, each logarithm gives up a $\log 2$, and since
-# $\int p = \int q = 1$:
+# Let $m = \tfrac12(p+q)$ be the even mixture of both. Then $\log\frac{p}{p+q} = \log\frac{p}{2m} = \log\frac pm - \log 2$, and
+# the same with $q$. Since $\int p = \int q = 1$, the two $-\log 2$ add up to $-\log 4$:
 #
 # $$C(G) = -\log 4 + \underbrace{\int p\log\frac pm\,dx}_{\mathrm{KL}(p\,\Vert\,m)}
 #                   + \underbrace{\int q\log\frac qm\,dx}_{\mathrm{KL}(q\,\Vert\,m)}
 #        = -\log 4 + 2\,\mathrm{JS}(p, q) .$$
 #
-# This is Theorem 1 of Goodfellow et al. (2014). The *Kullback-Leibler divergence* $\mathrm{KL}(p\,\Vert\,m)$ is the mean,
-# over points of $p$, of $\log(p/m)$: how many times likelier a point is under $p$ than under $m$, on a log scale. It is
-# never negative, and zero only if the two agree. The *Jensen-Shannon divergence* is the average of those two. So
+# Theorem 1 of Goodfellow et al. (2014) rests on this identity. The *Kullback-Leibler divergence*
+# $\mathrm{KL}(p\,\Vert\,m)$ is the mean, over points of $p$, of $\log(p/m)$: how many times likelier a point is under $p$ than under $m$, on a log scale. It is
+# never negative, and zero only if the two agree; with natural logarithms its unit is called *nats*. The
+# *Jensen-Shannon divergence* is the average of those two. So
 #
 # - $\mathrm{JS} = 0$ and $C = -\log 4 \approx -1.386$ exactly when $q = p$: the generator's best;
 # - $\mathrm{JS} = \log 2 \approx 0.693$ and $C = 0$ when $p$ and $q$ have no place in common: the discriminator is never wrong.
 #
-# **Exercise 03.2 — Jensen-Shannon by hand** (medium, core, 8 minutes). Two densities come as values on a grid with
+# ### Exercise 03.2 · Jensen-Shannon by hand
+# *medium · core · 8 minutes.* Two densities come as values on a grid with
 # cells of width `dx`. Mind the places where one of them, or both, are 0: $0\log 0$ counts as 0.
 
 
@@ -388,7 +394,7 @@ check("03.2", jensen_shannon)
 # solution("03.2")
 
 # %% [markdown]
-# **By name:** `metrics.js`. Both sides of Theorem 1, for our two densities:
+# **By name:** `metrics.js`. Both sides of the identity, for our two densities:
 
 # %%
 log_p, log_q = p.log_prob(x), q.log_prob(x)
@@ -400,13 +406,14 @@ print(f"-log 4 + 2 JS    = {-math.log(4) + 2 * metrics.js(p, q, x):.6f}    with 
 # %% [markdown]
 # ### A trained discriminator as a measuring device
 #
-# Turn Theorem 1 round. Any discriminator's value gives an estimate of the distance,
+# Turn the identity round. Any discriminator's value gives an estimate of the distance,
 #
 # $$\widehat{\mathrm{JS}} = \tfrac12\big(V(D, G) + \log 4\big) \;\le\; \mathrm{JS}(p, q),$$
 #
 # and never too much, since $D^*$ is the maximum.
 #
-# **Exercise 03.3 — JS from logits** (easy, core, 5 minutes). Write the estimate for one discriminator. Logits of 200
+# ### Exercise 03.3 · JS from logits
+# *easy · core · 5 minutes.* Write the estimate for one discriminator. Logits of 200
 # must not turn it into infinity, and there may be more real points than fakes.
 
 
@@ -510,16 +517,18 @@ reveal(
 
 # %% [markdown]
 # So a discriminator's loss is a measurement with two errors: too low because it is not optimal, too high if it has seen
-# its test points before. In a real game both are at work, and both change from turn to turn.
+# its test points before. In a real game both are at work, and both change from turn to turn. (A reading below 0 is no slip:
+# JS is never negative, but a lower bound may be. It says that guessing would have done better.)
 
 # %% [markdown]
 # ### Play: two densities
 #
-# Move and widen $q$. One picture has both densities, the other the optimal discriminator. The arrows, and the table of
-# pulls, are explained in section 7; for now watch the distances. Try this:
+# Move and widen $q$ with the sliders. One picture has both densities, the other the optimal discriminator. The arrows, and
+# the table of pulls, are explained in section 7; for now watch the distances. One of them is new: *Wasserstein-1* is the
+# work of carrying the mass of $q$ over to $p$, mass times way. Try this:
 #
 # 1. Choose *one bump* and put $q$ right on it. What does $D^*$ become? What does JS become?
-# 2. From there, drag $q$ away to the far left. Which numbers stop telling you how far you went, and which go on?
+# 2. From there, slide $q$ away to the far left. Which numbers stop telling you how far you went, and which go on?
 # 3. Back with *two bumps*: find the mean and the width that make JS smallest. Does KL$(q\Vert p)$ agree?
 
 # %%
@@ -530,8 +539,14 @@ show(
     alt="Left: the data density p with two bumps, and a generator density q to its left. Right: the optimal "
     "discriminator, p / (p + q).",
 )
+assert round(metrics.js(p, toy.gaussian(0.5, 1.55), wide), 3) == 0.128  # the two numbers of the text below
+assert round(metrics.kl(toy.gaussian(2.0, 0.5), p, wide), 2) == 0.69
 
 # %% [markdown]
+# What you should have found: on the bump (width 0.5) $D^*$ is ½ everywhere and JS is 0. Far away JS stops at $\log 2$, while the
+# others go on. With two bumps JS is smallest for a wide $q$ in the middle, 0.128 at mean 0.5 and width 1.55. KL$(q\Vert p)$
+# does not agree: it is smallest, 0.69, with $q$ on *one* of the bumps. So it matters which distance a game has.
+#
 # ## 6. Equilibrium
 #
 # A *Nash equilibrium* is a pair $(D, G)$ from which neither player can gain by changing *alone*. The theorem gives one:
@@ -588,7 +603,7 @@ who = torch.cartesian_prod(means, stds)
 
 
 def regrets(p):
-    """What each Gaussian gains by becoming the best other one, while the discriminator stays its own best reply."""
+    """What each Gaussian gains by becoming the best other one, while D stays the best reply to the old one."""
     log_q = torch.stack([toy.gaussian(m, s).log_prob(x) for m, s in who.tolist()])  # (378, grid)
     log_fake = logsigmoid(log_q - p.log_prob(x))  # log(1 - D*), for the D* of each
     scores = log_q.exp() @ log_fake.T * dx  # [i, j]: G is number i and meets the discriminator of number j
@@ -603,16 +618,17 @@ for ax, (name, data) in zip(axes, cases.items(), strict=True):
     best_m, best_s = (x.item() for x in who[r.argmin()])
     ax.plot(best_m, best_s, "o", color="white", markeredgecolor="black", markersize=8)
     ax.set(title=name, xlabel="mean of q", ylabel="width of q")
-    fig.colorbar(seen, ax=ax, label="G's regret")
+    fig.colorbar(seen, ax=ax, label="G's regret (yellow: 2 or more)")
     print(f"{name}: least regret {abs(r.min()):.3f}, at mean {best_m:.2f}, width {best_s:.1f};",
-          f"generators without regret: {int((r < 1e-6).sum())} of {len(who)}")  # fmt: skip
+          f"without regret: {int((r < 1e-6).sum())} of {len(who)}")  # fmt: skip
 plot.show(fig, "Regret of each Gaussian. Left: it is zero at one point, q = p. Right: it is nowhere below one half.")
 
 # %% [markdown]
-# When the data are a Gaussian, exactly one generator has no regret, and it is $q = p$. When the data have two bumps,
-# *none* has: whichever Gaussian you pick, its optimal discriminator leaves a place where some other Gaussian would do
-# better, so somebody always wants to move. Among these generators the game has **no equilibrium** at all. Farnia &
-# Ozdaglar (2020) show, in theory and in experiments, that the games of GANs may have none.
+# The white dots mark the least regret. When the data are a Gaussian, exactly one generator has no regret, and it is
+# $q = p$. When the data have two bumps, *none* has: whichever Gaussian you pick, its optimal discriminator leaves a place
+# where some other Gaussian would do better, so somebody always wants to move. As long as $G$ must
+# settle on one of these generators, the game has **no equilibrium** at all. (A forger who rolls dice and owns two printing presses, one Gaussian for each bump, would have
+# one: it makes $p$.) Farnia & Ozdaglar (2020) show, in theory and in experiments, that the games of GANs may have none.
 #
 # And where an equilibrium exists, play need not reach it: against $D = \tfrac12$ nothing holds the generator in
 # place. Whether play arrives, circles or leaves is the subject of lesson 04.
@@ -637,7 +653,8 @@ predict(
 #
 # The last two belong to the networks. The loss decides the first one only.
 #
-# **Exercise 03.4 — the factor that the loss decides** (easy, core, 5 minutes). In logits, minimax is
+# ### Exercise 03.4 · The factor that the loss decides
+# *easy · core · 5 minutes.* In logits, minimax is
 # $\log(1-D) = -\log(1 + e^{\ell})$ and non-saturating is $-\log D = \log(1 + e^{-\ell})$. Write $dL/d\ell$ for both, by
 # formula or by autograd.
 
@@ -680,7 +697,8 @@ fig, axes = plot.figure(cols=2)
 for ax, scale in zip(axes, ("linear", "log"), strict=True):
     plot.curves(ax, logits, formula, "logit of a fake", r"size of $dL/d\ell$", colours)
     for loss in (minimax, non_saturating):
-        (slope,) = grad(len(dots) * loss.g(dots, dots), dots)  # a mean: times n gives each logit its own slope
+        loss_g = loss.g(dots, dots)  # g(real, fake): a mean; these two losses look at the fakes only
+        (slope,) = grad(len(dots) * loss_g, dots)  # times n: each logit's own slope
         ax.plot(dots.detach(), -slope, "o", color=colours[loss.name], markersize=5)
     ax.axvspan(-12, -4, color=plot.MUTED, alpha=0.12, linewidth=0)
     ax.set_yscale(scale)
@@ -704,14 +722,15 @@ reveal(
 )
 
 # %% [markdown]
-# Saturation is a matter of fakes with $D(G(z))$ near **0**, the shaded side: early on, or against a strong $D$.
+# A loss *saturates* where it goes flat. Minimax does so for fakes with $D(G(z))$ near **0**, the shaded side: early on, or
+# against a strong $D$.
 #
 # ### What does each loss descend?
 #
 # Let the discriminator be optimal for the present weights $\theta_0$ and hold it still: $D^* = p/(p + q_{\theta_0})$.
 #
 # **Minimax.** $C(\theta) = \max_D V$. When $\theta$ moves, $C$ changes directly and through $D^*$; but $D^*$ is a
-# maximum, so the second part is zero to first order. What is left is the gradient with $D^*$ held still:
+# maximum, where all slopes are zero, so the second part vanishes. What is left is the gradient with $D^*$ held still:
 #
 # $$\nabla_\theta\,\mathbb E_z[\log(1 - D^*(G(z)))] = \nabla_\theta C = \nabla_\theta\; 2\,\mathrm{JS}(p, q_\theta)\qquad\text{at }\theta_0 .$$
 #
@@ -722,7 +741,8 @@ reveal(
 #
 # The second part is minimax with its sign turned round: $-2\nabla\mathrm{JS}$. For A, split
 # $\mathrm{KL}(q_\theta\Vert p) = \mathbb E_{q_\theta}[\log\tfrac{q_{\theta_0}}{p}] + \mathrm{KL}(q_\theta\Vert q_{\theta_0})$. The last
-# term is smallest at $\theta = \theta_0$, so its gradient there is zero. Hence
+# term is smallest at $\theta = \theta_0$, so its gradient there is zero, and the mean of A has the gradient
+# $\nabla\mathrm{KL}(q_\theta\Vert p)$. Hence
 #
 # $$\nabla_\theta\,\mathbb E_z[-\log D^*(G(z))] = \nabla_\theta\big[\,\mathrm{KL}(q_\theta\,\Vert\,p) - 2\,\mathrm{JS}(p, q_\theta)\,\big]\qquad\text{at }\theta_0 ,$$
 #
@@ -785,10 +805,11 @@ predict(
 s0, step = 1.5, 0.05
 before, after = metrics.js(p, toy.gaussian(0.5, s0), wide), {}
 for loss, line in closed.items():
-    pull = line[fine.index(s0)].item()
-    s1 = s0 - step * math.copysign(1, pull)
+    gradient = line[fine.index(s0)].item()
+    s1 = s0 - step * math.copysign(1, gradient)
     after[loss.name] = metrics.js(p, toy.gaussian(0.5, s1), wide)
-    print(f"{loss.name:15} gradient {pull:+.3f}, so width {s0} -> {s1:.2f}: JS {before:.5f} -> {after[loss.name]:.5f}")
+    print(f"{loss.name:15} gradient {gradient:+.3f}, so width {s0} -> {s1:.2f}:",
+          f"JS {before:.5f} -> {after[loss.name]:.5f}")  # fmt: skip
 
 # %%
 rise = after["non-saturating"] - before
@@ -799,8 +820,9 @@ reveal(
 )
 
 # %% [markdown]
-# In the widget above, the two arrows are exactly these pulls on the mean, and the table has those on the width. Set the
-# width to 1.5 and the mean to 0.5 and compare their signs.
+# Go back to the widget (end of section 5). A *pull* there is minus the gradient: where downhill leads. The arrows are the
+# pulls on the mean (with a double head: longer than drawn), and the table has those on the width, too. Set the mean to 0.5
+# and the width to 1.5, and compare the signs in the last column.
 #
 # ## 8. When nothing overlaps
 #
@@ -872,8 +894,8 @@ paths = {loss.name: play(loss, block, block, where=4.0) for loss in (minimax, no
 for name, path in paths.items():
     left, met = path[-1].abs(), (path.abs() < 1).any(0)
     turn = (path.abs() < 1).int().argmax(0).tolist()
-    print(f"{name:15} Wasserstein-1 at the end {left.mean():.2f} ± {left.std():.2f};",
-          f"turn when JS first left log 2: {[t if ok else 'never' for t, ok in zip(turn, met, strict=True)]}")  # fmt: skip
+    print(f"{name:15} Wasserstein-1 at the end {left.mean():.2f} ± {left.std():.2f}")
+    print(f"{'':15} turn when JS first left log 2: {[t if ok else 'never' for t, ok in zip(turn, met, strict=True)]}")
 
 
 # %%
@@ -947,13 +969,13 @@ ask(2000)
 felt = {name: torch.stack(sizes) for name, sizes in felt.items()}  # (7, 5)
 for name, sizes in felt.items():
     middle = sizes.median(dim=1).values
-    print(f"{name:15}", "  ".join(f"{step}: {size:.1e}" for step, size in zip(stops, middle.tolist(), strict=True)))
+    print(f"{name:14}", " ".join(f"{step}: {size:.1e}" for step, size in zip(stops, middle.tolist(), strict=True)))
 
 # %% [markdown]
 # **A critic of another kind.** The Wasserstein game (lesson 08) wants $\mathbb E_p[f] - \mathbb E_q[f]$ as large as it gets
-# with a critic $f$ whose slope is at most 1; its optimum *is* the Wasserstein-1 distance (Arjovsky, Chintala & Bottou 2017).
-# Here the slope is held near 1 by a penalty between real and fake points (Gulrajani et al. 2017). Same training, and
-# the same question.
+# with a *critic* $f$: a discriminator that gives a bare score, no logit, and whose slope is at most 1. Its optimum *is*
+# the Wasserstein-1 distance (Arjovsky, Chintala & Bottou 2017). Here the slope is held near 1 by a penalty between
+# real and fake points (Gulrajani et al. 2017). Same training, and the same question.
 
 # %%
 torch.manual_seed(0)
@@ -1003,7 +1025,8 @@ reveal(
 )
 
 # %% [markdown]
-# It fits section 7. Minimax passes on $\nabla 2\mathrm{JS}$, and JS is at its ceiling. Non-saturating passes on
+# It fits section 7. (In the first 30 steps all gradients grow: an untrained $D$ has next to no slope to pass on.) Minimax
+# passes on $\nabla 2\mathrm{JS}$, and JS is at its ceiling. Non-saturating passes on
 # $\nabla\mathrm{KL}(q\Vert p)$, which grows with the distance: for two Gaussians of one width, it is distance / width². The
 # Wasserstein critic may be as good as it likes, since the slope of a *distance* is 1 wherever you are: there a
 # near-optimal critic is what you want, and five of its steps to one of $G$'s are usual.
@@ -1023,8 +1046,8 @@ for head_start in (0, 1000):
     for loss in (minimax, non_saturating):
         path = play(loss, bell(2.0), bell(0.0), -1.0, head_start=head_start, lr_g=0.05)
         games[loss.name, head_start] = path
-        print(f"{loss.name:15} head start {head_start:4}: turns to get there {arrival(path)},",
-              f"dial at the end {path[-1].mean():.2f}")  # fmt: skip
+        print(f"{loss.name:14} head start {head_start:4}: there at turn {arrival(path)},",
+              f"ends at {path[-1].mean():.2f}")  # fmt: skip
 
 # %%
 fig, axes = plot.figure(cols=2)
@@ -1037,8 +1060,8 @@ plot.show(fig, "Without a head start both losses arrive. After 1000 steps of hea
 
 # %% [markdown]
 # So the head start hurts minimax badly. Under the non-saturating loss it does no such harm, but look at the overshoot: a
-# gradient of ten and more is no gentle guide either. Alternating small steps, as in Algorithm 1 of Goodfellow et al. (2014), is the
-# middle way.
+# gradient that has grown a hundredfold is no gentle guide either. Alternating small steps, as in Algorithm 1 of
+# Goodfellow et al. (2014), is the middle way.
 #
 # **One honest remark.** All this was plain gradient descent. *Adam* divides each gradient by its own recent size, so a
 # gradient of a millionth gives a full step again, as long as it points the right way:
@@ -1046,17 +1069,18 @@ plot.show(fig, "Without a head start both losses arrive. After 1000 steps of hea
 # %%
 for head_start in (0, 1000):
     path = play(minimax, bell(2.0), bell(0.0), -1.0, head_start=head_start, opt_g=torch.optim.Adam, lr_g=0.01)
-    print(f"minimax with Adam, head start {head_start:4}: turns to get there {arrival(path)}")
+    print(f"minimax with Adam, head start {head_start:4}: there at turn {arrival(path)}")
 
 # %% [markdown]
-# Adam rescues most of these games: slower than without the head start, and not every one. It enlarges whatever arrives, the
-# faint signal and the noise of the minibatch alike, and one dial has little noise to drown in. How far the rescue carries
-# in larger networks is a question for lesson 07.
+# Adam rescues games that plain descent lost: count them above, and compare their turns with those of the first line. It
+# enlarges whatever arrives, the faint signal and the noise of the minibatch alike, and one dial has little noise to
+# drown in. How far the rescue carries in larger networks is a question for lesson 07.
 #
-# **Exercise 03.5 — diagnose these runs** (medium, core, 8 minutes). Four games were logged by somebody who forgot to
+# ### Exercise 03.5 · Diagnose these runs
+# *medium · core · 8 minutes.* Four games were logged by somebody who forgot to
 # write down the loss. Each line has the mean logit of the fakes, the size of the mean logit's gradient by $G$'s dial
 # (*slope*), and the size of the gradient of $G$'s loss (*gradient*). Section 7 says how the last two are related:
-# gradient ≈ |dL/dℓ| · slope.
+# roughly, gradient ≈ |dL/dℓ| · slope (a mean of products is not quite the product of the means).
 
 # %%
 show_runs()
@@ -1109,12 +1133,13 @@ untrue = {
     "Minimax saturates where D(G(z)) is near 1": f"it does near 0: at logit −10 it passes on {loud['minimax']:.1e}",
     "Train D to perfection before G learns": f"minimax then felt {last['minimax']:.0e}, where it had felt "
     f"{first['minimax']:.0e} at the start",
-    "A strong D is always bad": f"after training alone non-saturating felt {last['non-saturating']:.0f} and a Wasserstein "
-    f"critic gave {critic[-1].median():.2f}",
+    "A strong D is always bad": "after D had trained alone, non-saturating felt a gradient of "
+    f"{last['non-saturating']:.0f}, and a Wasserstein critic gave {critic[-1].median():.2f}",
     "D must reach one half": f"with the Gaussian closest to the two bumps the optimal D averages {said[0]:.2f} on real and "
     f"{said[1]:.2f} on fake points, for ever",
     "D at one half means success": f"with all weights zero it says so to garbage, at JS {metrics.js(p, garbage, wide):.2f}",
-    "Training ends in a Nash equilibrium": f"for two bumps {int((r < 1e-6).sum())} of {len(who)} Gaussians are one",
+    "Training ends in a Nash equilibrium": f"for two bumps {int((r < 1e-6).sum())} of {len(who)} Gaussians are "
+    "without regret, so there was none to end in",
     "D(x) is a density": f"D* is {best[rare]:.2f} where p = {p.pdf(x)[rare]:.2f}, and {best[common]:.2f} where p = "
     f"{p.pdf(x)[common]:.2f}",
 }

@@ -1,11 +1,11 @@
 # %% [markdown]
-# # 04 Will it converge?
+# # 04 · Will it converge?
 #
 # **Two players, each going downhill, can circle for ever. This lesson shows when they do, why, and what stops it: on a game so small that
 # every answer can be worked out on paper and then measured to eight digits.**
 #
 # *You need:* lessons 02 and 03 (logits, the minimax and the non-saturating loss, equilibrium); derivatives; the eigenvalues of a
-# 2 × 2 matrix. *Time:* about 75 minutes to read and do; it runs in about half a minute on two processor cores.
+# 2 × 2 matrix. *Time:* about 90 minutes to read and do, without the extra exercise 04.6; it runs in about half a minute on two processor cores.
 #
 # When you are through, you will be able to
 #
@@ -40,14 +40,14 @@ h = 0.2  # the learning rate of both players, unless said otherwise
 #
 # Mescheder, Geiger and Nowozin (2018) call it the **Dirac-GAN**, after the Dirac distribution, all of whose mass is on one point.
 # Two numbers learn: $\theta$ and $\psi$. At $(\theta, \psi) = (0, 0)$ the fake is perfect and D is flat. Nobody can gain by moving alone:
-# it is the game's **Nash equilibrium**, the only one.
+# it is the game's **Nash equilibrium**, the only one, since a tilted D makes G run, and an imperfect fake makes D tilt.
 #
 # The losses are those of lesson 03. The real logit is $D(0) = 0$ whatever $\psi$ is, and the fake logit is $D(\theta) = \psi\theta$.
 # With $f(t) = \text{softplus}(t) = \log(1 + e^t)$ the **minimax game** reads
 #
 # $$L_D = \log 2 + f(\psi\theta), \qquad L_G = -f(\psi\theta).$$
 #
-# Each player takes the derivative of its own loss by its own number, and steps against it. But for the constant the two losses add up to 0: what one player
+# Each player takes the derivative of its own loss by its own number, and steps against it. Apart from the constant $\log 2$ the two losses add up to 0: what one player
 # gains, the other loses. That is a **zero-sum** game.
 
 # %%
@@ -100,7 +100,7 @@ truth = 0 if last < 0.5 * first else 2 if last > 1.5 * first else 1
 reveal("04.a", truth=truth, because=f"The radius went from {first:.2f} to {last:.2f} in 250 steps.")
 
 # %% [markdown]
-# What is going on, seen as a GAN? Watch the fake point and D's line at four moments of the first turn: the start, and then each time that
+# What is going on, seen as a GAN? Watch the fake point and D's line at four moments of the first time round: the start, and then each time that
 # one of the two numbers passes through 0.
 
 # %%
@@ -212,7 +212,7 @@ check("04.1", field)
 # %%
 predict(
     "04.b",
-    "Simultaneous updates again, but with a learning rate ten times smaller and ten times as many steps. The path now ...",
+    "Simultaneous updates again, with learning rate 0.04 in place of 0.4, and ten times as many steps. With 0.04 the path ...",
     ["converges: small steps are safe", "still spirals out, but less", "spirals out just as far"],
 )
 
@@ -230,20 +230,21 @@ reveal(
 )
 
 # %% [markdown]
-# In one step the radius grows by about the share $h^2/8$ (with $\sigma \approx 1/2$), and there are $1/h$ steps to a unit of time. A smaller $h$ makes the spiral slower,
+# Count time as $h$ × steps. In one step the radius grows by about the share $h^2/8$ (with $\sigma \approx 1/2$), and there are $1/h$ steps to a unit of time: a share of $h/8$. A smaller $h$ makes the spiral slower,
 # never inward. It approaches the circle of the exact flow; that is the best it can do.
 
 # %% [markdown]
 # ## 6. Eigenvalues: the whole story near the centre
 #
-# Close to the equilibrium any smooth field is nearly linear: $v(p) \approx J p$ with $p = (\theta, \psi)$ and $J$ the **Jacobian**, the table
-# of the derivatives of $v$. There $\sigma(0) = f'(0) = \tfrac12$. Call this slope $s$:
+# Close to the equilibrium any smooth field is nearly linear: $v(p) \approx J p$ with $p = (\theta, \psi)$ (a point now, no density) and $J$ the
+# **Jacobian**, the table of the derivatives of $v$. At the centre each term with $\sigma'$ has a factor $\theta$ or $\psi$ and vanishes. What is left is
+# $\sigma(0) = f'(0) = \tfrac12$. Call this slope $s$:
 #
 # $$J = \begin{pmatrix} \partial v_\theta/\partial\theta & \partial v_\theta/\partial\psi \\ \partial v_\psi/\partial\theta & \partial v_\psi/\partial\psi \end{pmatrix}
 #     = \begin{pmatrix} 0 & s \\ -s & 0 \end{pmatrix}, \qquad s = f'(0) = \tfrac12.$$
 #
 # Its eigenvalues solve $\lambda^2 + s^2 = 0$, so $\lambda = \pm i s$. An eigenvalue $\lambda$ of the flow means a part that moves like $e^{\lambda t}$:
-# the imaginary part turns, the real part grows or shrinks. Here the real part is 0: a pure turn.
+# the imaginary part turns, the real part grows or shrinks. Here the real part is 0: a pure rotation.
 #
 # One simultaneous step multiplies $p$ by the matrix $I + hJ$, whose eigenvalues are $z = 1 + h\lambda = 1 \pm ihs$.
 # After $k$ steps an eigenvalue has done its work $k$ times, so what counts is its **modulus** $|z|$:
@@ -290,7 +291,7 @@ predict(
 # *easy · core · 8 minutes*
 #
 # A method is a function `(v, h, now, before)`: the field `v`, the two learning rates `h` (a tensor: G's, D's), the last point `now` and the one
-# before it. It returns the next point. Write the alternating method: first `psi` alone moves, then `theta` alone, with the field taken where `psi` has gone to.
+# before it. It returns the next point. Here `v` takes a whole point and gives a whole arrow: `now`, `v(now)` and `h` are tensors of two numbers each. Write the alternating method: first `psi` alone moves, then `theta` alone, with the field taken where `psi` has gone to.
 
 
 # %%
@@ -672,7 +673,7 @@ print(
 # unequal rates help where there is something to damp.
 #
 # Here is the second half of the table, now for changed fields. The closed forms are $|1 + h\lambda|$ for the simultaneous step, and, for the alternating one, the roots of
-# $z^2 - (2 - \gamma h_\psi - s^2h_\theta h_\psi)z + (1 - \gamma h_\psi)$.
+# $z^2 - (2 - \gamma h_\psi - s^2h_\theta h_\psi)z + (1 - \gamma h_\psi)$: trace and determinant of the product in section 7, with R1 in D's half-step.
 
 
 # %%
@@ -702,8 +703,8 @@ display(Markdown(f"**Over both tables, measured and closed form differ by at mos
 #
 # They speak of the neighbourhood of the equilibrium only. Take the *non-saturating* loss with simultaneous updates. Its $J$ is the same as the minimax game's, so it spirals out from
 # the centre. But far out, your field of exercise 04.1 points a little inwards:
-# $\theta v_\theta + \psi v_\psi = \psi\theta\,[\sigma(-\psi\theta) - \sigma(\psi\theta)] \le 0$. Where the two balance, the game settles, on a ring. A short calculation (average both effects over a turn: outwards $h r/8$ a unit of time, inwards $r^3/16$) puts it at
-# $r = \sqrt{2h}$.
+# $\theta v_\theta + \psi v_\psi = \psi\theta\,[\sigma(-\psi\theta) - \sigma(\psi\theta)] \le 0$. Where the two balance, the game settles, on a ring. A short calculation puts it at
+# $r = \sqrt{2h}$: outwards go $h r/8$ a unit of time (section 5); inwards $r^3/16$, since for small $u = \psi\theta$ the bracket is $-u/2$, and $u^2$ averages $r^4/8$ round a circle.
 
 # %%
 ring = play(Dirac(non_saturating), simultaneous, [[0.1, 0.0], [1.5, 0.0]], 4000, 0.1)
@@ -721,7 +722,7 @@ print(
 # %% [markdown]
 # A stable ring is called a **limit cycle**. It does not fly out, the losses hardly move, and it never arrives. In a plot of the losses you could take it for success.
 #
-# And when the players take turns? In three games with a pure turn at the centre every $|z|$ is 1, so eigenvalues say "circles" of each. Play them for long, with a large rate:
+# And when the players take turns? In three games with a pure rotation at the centre every $|z|$ is 1, so eigenvalues say "circles" of each. Play them for long, with a large rate:
 
 # %%
 for loss in (wasserstein, minimax, non_saturating):
@@ -787,7 +788,7 @@ for ax, name in zip(axes, cases, strict=False):
     ax.plot(0, 0, "+", color="black", markersize=12)
     ax.set(title=name, xlabel="fakes' mean - data's, in widths")
 axes[0].set_ylabel("slope of D at the data")
-axes[0].legend()
+axes[1].legend(loc="lower right")
 plot.show(
     fig,
     "Seed 0. Without penalty the pair winds in wide rings; with R1 it stays by the centre; with wide data it drifts in.",
@@ -822,7 +823,8 @@ reveal(
 )
 
 # %% [markdown]
-# The same two coordinates, the same rotation, the same cure. The last bar is a yardstick: the mean of a batch of 64 real samples is itself wrong by $1/\sqrt{64}$ widths. Once the game is at rest the swing is smaller,
+# The same two coordinates, the same rotation, the same cure. (Mind the scales of the three pictures: the one with R1 is magnified three to five times.) The *swing*
+# is the root mean square of the first coordinate over the last 200 turns. The last bar is a yardstick: the mean of a batch of 64 real samples is itself wrong by $1/\sqrt{64}$ widths. Once the game is at rest the swing is smaller,
 # because at a small learning rate the players average over many batches. Wide data damp themselves, as section 11 foretold.
 #
 # Do not take the pendulum for the whole clock. The seeds differ much, as the first error bar says: not each of them swings. And the same GAN without penalty comes to rest by itself once its narrow data
@@ -912,8 +914,8 @@ print(
 )
 
 # %% [markdown]
-# D tilts its line against wherever the fake is; G walks to the other side; there is no pair of moves at which both are content. A penalty on D's slope slows the chase, but makes no equilibrium. Noise does: a G that spreads its
-# points evenly round the circle leaves this D nothing to go by.
+# D tilts its line against wherever the fake is; G walks to the other side; there is no pair of moves at which both are content. A penalty on D's slope slows the chase, but makes no equilibrium. Noise for G to roll does: a G that
+# spreads its points evenly round the circle leaves this D nothing to go by.
 
 # %% [markdown]
 # ## Quiz
