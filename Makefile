@@ -58,7 +58,7 @@ define install
 @if [ -e .venv/unfinished ] || ! .venv/bin/python -m pip --version >/dev/null 2>&1; then \
   echo "Setting up .venv: several minutes, once."; $(PYTHON) -m venv --clear .venv; fi
 @touch .venv/unfinished
-$(RUN) -m pip install --disable-pip-version-check -c requirements.lock -e '$(1)' || { \
+@$(RUN) -m pip install --disable-pip-version-check -c requirements.lock -e '$(1)' || { \
   echo "The set-up did not finish; the cause stands above. The pinned versions exist for Python 3.11 to 3.14" \
        "on Linux, Windows and Apple silicon. Run the same command again to begin it afresh." >&2; exit 1; }
 @rm .venv/unfinished

@@ -37,6 +37,7 @@ def arguments(own: list[str]) -> list[str]:
         f"--LabApp.app_settings_dir={HERE / 'lab'}",
         # Jupytext comes with the test tools; here it would offer to pair each notebook with a script.
         "--ServerApp.jpserver_extensions=jupyterlab_jupytext=False",
+        "--LanguageServerManager.autodetect=False",  # it would start npm to look for servers that no lesson needs
     ]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         given.append("--ServerApp.allow_root=True")  # in a container the only user is often root

@@ -52,7 +52,8 @@ def describe() -> str:
     }[device.type]
     return "\n".join(
         [
-            f"The lessons will run on {chosen}. {why}",
+            f"The lessons will run on {chosen}.",
+            why,
             f"Processor cores: {os.cpu_count()}, of which small networks use {torch.get_num_threads()}.",
             f"Memory: {memory.total / 2**30:.0f} GiB.",
             f"Python {platform.python_version()}, PyTorch {torch.__version__}, {platform.system()}.",

@@ -238,4 +238,5 @@ def verdict(eigenvalues: Tensor) -> str:
         return "circles: close to the centre the radius neither grows nor shrinks"
     name, verb = ("spirals out", "doubles") if size > 1 else ("converges", "halves")
     steps = math.log(2) / abs(math.log(size)) if size > 0 else 0
-    return f"{name}: close to the centre the radius {verb} every {max(1, round(steps))} steps (x {size:.5f} a step)"
+    how = f"{verb} every {round(steps)} steps" if round(steps) > 1 else f"{'grows' if size > 1 else 'shrinks'} fast"
+    return f"{name}: close to the centre the radius {how} (x {size:.5f} a step)"

@@ -125,6 +125,15 @@ def test_an_error_in_a_notebook_cell_names_its_line():
     assert "line 3" in verdict.message and "return a.nonsense" in verdict.message
 
 
+def test_a_function_that_prints_in_place_of_returning_hears_so():
+    def double(x):
+        print(2 * x)
+
+    verdict = judge(DOUBLE, double)
+    assert verdict.reason == "unsolved"
+    assert "`double` gave nothing back" in verdict.message and "`return`" in verdict.message
+
+
 def test_functions_inside_a_tuple_a_list_or_a_dict_may_be_unsolved_too():
     assert judge(PAIR, (lambda: 1, lambda: ...)).reason == "unsolved"
     assert judge(PAIR, [lambda: 1, ...]).reason == "unsolved"
@@ -302,6 +311,29 @@ def test_a_place_that_cannot_be_written_costs_the_record_only(tmp_path, monkeypa
     with pytest.warns(UserWarning, match="could not be kept"):
         checks.check("97.1", lambda x: 2 * x)
     assert "is solved" in said(capsys)
+    checks.progress()
+
+
+def test_what_cannot_be_written_lasts_until_the_kernel_stops_and_is_tried_again(tmp_path, monkeypatch, capsys):
+    home = tmp_path / "home"
+    home.write_text("a file where the folder should be")
+    monkeypatch.setenv("GAN_COURSE_HOME", str(home))
+    checks.predict("97.a", "?", ["one", "two"])
+    with pytest.warns(UserWarning, match="lasts until the kernel stops"):
+        click("97.a", 1)
+        checks.reveal("97.a", 1, "because")
+    assert "You guessed *two*, and so it is." in said(capsys)
+    assert record.load()["predictions"]["97.a"] == {"option": "two", "right": True}
+    home.unlink()
+    checks.check("97.1", lambda x: 2 * x)
+    kept = json.loads((home / "progress.json").read_text("utf-8"))
+    assert kept["predictions"]["97.a"]["right"] is True and kept["solved"] == {"97.1": True}
+    assert home not in record._unwritten
+
+
+def test_values_of_another_kind_in_the_record_do_not_stop_the_overview(tmp_path):
+    text = '{"solved": {}, "predictions": {"97.a": {"right": "no"}}, "quiz": {"97": {"1": "yes", "2": null}}}'
+    (tmp_path / "progress.json").write_text(text)
     checks.progress()
 
 

@@ -332,3 +332,23 @@ def test_02_5_accepts_the_diagnosis_in_any_order():
 )
 def test_02_5_names_the_mistake(answer, reason):
     assert judge("02.5", answer).reason == reason
+
+
+def test_02_3_says_more_than_torch_when_the_way_back_is_cut():
+    def under_no_grad(G, D, opt_g, z):
+        opt_g.zero_grad()
+        fake = G(z)
+        with torch.no_grad():
+            logits = D(fake)
+        loss = softplus(-logits).mean()
+        loss.backward()
+        opt_g.step()
+        return loss
+
+    verdict = judge("02.3", under_no_grad)
+    assert verdict.reason == "no way back" and "travel through it" in verdict.message
+
+
+def test_02_1_names_item_and_not_the_mean():
+    verdict = judge("02.1", lambda real, fake: (softplus(-real).mean() + softplus(fake).mean()).item())
+    assert verdict.reason == "shape" and "`.item()`" in verdict.message and ".mean()" not in verdict.message

@@ -23,6 +23,7 @@ def test_seed_repeats_every_source():
 def test_pick_and_describe_agree():
     assert device.pick().type in ("cuda", "mps", "cpu")
     text = device.describe()
+    assert max(map(len, text.splitlines())) < 80  # JupyterLab would break a longer one in the middle of a word
     assert torch.__version__ in text and "GiB" in text and "chosen because" in text
 
 

@@ -254,7 +254,8 @@ def test_many_starts_at_once_are_the_single_paths():
     "size, words",
     [
         (1.01, "spirals out: close to the centre the radius doubles every 70 steps"),
-        (0.5, "halves every 1 steps"),
+        (0.5, "converges: close to the centre the radius shrinks fast (x 0.50000 a step)"),
+        (3.085, "spirals out: close to the centre the radius grows fast (x 3.08500 a step)"),
         (1.0, "circles"),
         (0.0, "converges"),
     ],

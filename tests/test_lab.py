@@ -56,6 +56,13 @@ def test_it_asks_for_no_news_and_offers_no_pairing(server):
     assert get(server, "jupytext/sync", server["token"])[0] == 404
 
 
+def test_widgets_are_saved_with_the_notebook(server):
+    """Else JupyterLab shows "Error displaying widget: model not found" on the next day, and not even the picture."""
+    plugin = "lab/api/settings/@jupyter-widgets/jupyterlab-manager:plugin"
+    settings = json.loads(get(server, plugin, server["token"])[1])
+    assert settings["schema"]["properties"]["saveState"]["default"] is True
+
+
 def test_it_runs_on_its_own_lessons_and_leaves_the_users_settings_alone(server):
     assert f"--ServerApp.root_dir={NOTEBOOKS}" in arguments([])
     assert f"--LabApp.default_url=/lab/tree/{FIRST}" in arguments([])

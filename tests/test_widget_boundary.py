@@ -46,6 +46,7 @@ def test_each_control_changes_the_picture():
     widget = boundary.explorer()
     controls, screen = widget.children
     size, tilt, again = controls.children
+    assert "wrap" in controls.layout.flex_flow and size.layout.width == tilt.layout.width == "340px"
     seen = [bytes(screen.value)]
     size.value = 100
     seen.append(bytes(screen.value))

@@ -43,7 +43,7 @@ class CheckFailed(AssertionError):
 
 
 class _Unsolved(Exception):
-    """A function of the learner returned ``...``, or nothing."""
+    """A function of the learner returned ``...``, or nothing. Its argument is the function's name, if nothing."""
 
 
 @dataclass(frozen=True)
@@ -124,20 +124,22 @@ def judge(exercise: Exercise | str, answer: Any) -> Verdict:
     with _untouched_surroundings():
         try:
             return Verdict(True, "right", exercise.judge(_guarded(answer, exercise.in_place)) or "Right.")
-        except _Unsolved:
-            return _unsolved()
+        except _Unsolved as unsolved:
+            return _unsolved(*unsolved.args)
         except Wrong as wrong:
             return Verdict(False, wrong.reason, wrong.message)
         except (Exception, SystemExit) as error:  # whatever the learner's code does becomes a verdict
             return _from_error(error, exercise.judge)
 
 
-def _unsolved() -> Verdict:
-    return Verdict(
-        False,
-        "unsolved",
-        "Still open: put your code in place of `...`, run that cell, then run this one again.",
-    )
+def _unsolved(returned_nothing: str | None = None) -> Verdict:
+    message = "Still open: put your code in place of `...`, run that cell, then run this one again."
+    if returned_nothing:
+        message = (
+            f"Still open: `{returned_nothing}` gave nothing back (None). End it with `return` and the result; "
+            "`print` only shows it. Then run that cell, and this one again."
+        )
+    return Verdict(False, "unsolved", message)
 
 
 def _is_open(value: Any, none_is_fine: bool = False) -> bool:
@@ -158,6 +160,8 @@ def _guarded(answer: Any, in_place: bool) -> Any:
     @functools.wraps(answer)
     def guarded(*args: Any, **kwargs: Any) -> Any:
         result = answer(*args, **kwargs)
+        if result is None and not in_place:
+            raise _Unsolved(answer.__name__)
         if _is_open(result, none_is_fine=in_place):
             raise _Unsolved
         return result

@@ -18,7 +18,8 @@ def _d_loss(answer: Any) -> str:
     got = answer(real, fake)
     if not isinstance(got, Tensor) or got.numel() != 1:
         kind = f"a tensor of shape {tuple(got.shape)}" if isinstance(got, Tensor) else f"a {type(got).__name__}"
-        raise Wrong(f"The loss is a tensor that holds one number; yours is {kind}. Is a `.mean()` missing?", "shape")
+        cause = "Is a `.mean()` missing?" if not isinstance(got, (int, float)) else "Leave out `.item()`."
+        raise Wrong(f"The loss is a tensor that holds one number; yours is {kind}. {cause}", "shape")
     if not got.requires_grad:
         raise Wrong(
             "Your number is cut off from the logits: no gradient can flow back to D. Leave out `.item()`, `.detach()`, "

@@ -115,7 +115,7 @@ def _blame_the_loop(moves: list[tuple[bool, bool]], noise_draws: int) -> None:
             )
     if drawn < TURNS:
         raise Wrong(
-            f"Your loop drew {drawn} real batches in {TURNS} turns. D needs a fresh one in each: `next(batches)` "
+            f"In {TURNS} turns your loop took a real batch {drawn} times. D needs a fresh one in each: `next(batches)` "
             "belongs inside the loop.",
             "frozen batch",
         )

@@ -39,4 +39,4 @@ def bar(done: int, total: int) -> str:
 
 
 def _share(right: Collection[bool]) -> str:
-    return f"{sum(right)} of {len(right)}" if right else "–"
+    return f"{sum(one is True for one in right)} of {len(right)}" if right else "–"

@@ -38,7 +38,8 @@ def reveal(prediction_id: str, truth: int, because: str) -> None:
         first = f"{WRONG} You guessed *{options[guess]}*. It came out otherwise."
     say(f"{first}\n\n**Answer: {options[truth]}.** {because}")
     if guess is not None:  # the first reveal counts: after it, everybody knows
-        store.update(lambda record: record["predictions"][prediction_id].setdefault("right", guess == truth))
+        right = guess == truth
+        store.update(lambda record: record["predictions"].setdefault(prediction_id, {}).setdefault("right", right))
 
 
 def _guess(prediction_id: str) -> int | None:

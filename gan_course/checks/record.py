@@ -1,8 +1,8 @@
 """What the learner has done, kept on this machine only.
 
 One JSON file in ``GAN_COURSE_HOME``, or in the user's data folder. It is replaced in one move, so that a
-crash leaves the old file or the new one; a broken file is set aside and a new one begun. A place that
-cannot be written costs the record, never the lesson.
+crash leaves the old file or the new one; a broken file is set aside and a new one begun. What cannot be
+written is kept until the kernel stops, and tried again with the next change.
 """
 
 import json
@@ -15,6 +15,7 @@ import filelock
 import platformdirs
 
 _PARTS = ("solved", "predictions", "quiz")
+_unwritten: dict[Path, list[Callable[[dict], None]]] = {}  # for each folder, the changes that it did not take
 
 
 def home() -> Path:
@@ -24,28 +25,37 @@ def home() -> Path:
 
 def load() -> dict:
     """The record ``{"solved": {id: true}, "predictions": {id: {...}}, "quiz": {lesson: {...}}}``."""
+    folder = home()
     try:
-        return _read(home() / "progress.json")
+        record = _read(folder / "progress.json")
     except OSError as error:
         warnings.warn(f"Your progress could not be read ({error}). Everything else works.", stacklevel=2)
-        return {part: {} for part in _PARTS}
+        record = {part: {} for part in _PARTS}
+    for change in _unwritten.get(folder, ()):
+        change(record)
+    return record
 
 
 def update(change: Callable[[dict], None]) -> None:
     """Read the record, let ``change`` alter it, write it back in one move. Several notebooks may do so."""
     folder = home()
+    changes = [*_unwritten.get(folder, ()), change]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(folder / "progress.lock", timeout=10):
             record = _read(folder / "progress.json")
-            change(record)
+            for each in changes:
+                each(record)
             with open(folder / "progress.tmp", "w", encoding="utf-8") as file:
                 json.dump(record, file, indent=1, sort_keys=True)
                 file.flush()
                 os.fsync(file.fileno())  # the bytes must be on the disk before the name points to them
             os.replace(folder / "progress.tmp", folder / "progress.json")
+        _unwritten.pop(folder, None)
     except (OSError, filelock.Timeout) as error:
-        warnings.warn(f"Your progress could not be kept ({error}). Everything else works.", stacklevel=2)
+        _unwritten[folder] = changes
+        warnings.warn(f"Your progress could not be kept ({error}): it lasts until the kernel stops. "
+                      "Everything else works.", stacklevel=2)  # fmt: skip
 
 
 def _read(path: Path) -> dict:

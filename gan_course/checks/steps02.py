@@ -124,7 +124,16 @@ def one_g_step(answer: Any) -> str:
         "sum": right * len(z),
     }
     g_before, d_before = _weights(G), _weights(D)
-    got = answer(G, D, torch.optim.SGD(G.parameters(), RATE), z.clone())
+    try:
+        got = answer(G, D, torch.optim.SGD(G.parameters(), RATE), z.clone())
+    except RuntimeError as error:
+        if "does not require grad" not in str(error):
+            raise
+        raise Wrong(
+            "`backward` found no way back from the loss: D's logits were made under `torch.no_grad()`, or detached. "
+            "D stays put because `opt_g` does not hold its weights; the gradient must still travel through it.",
+            "no way back",
+        ) from error
     if not torch.equal(d_before, _weights(D)):
         raise Wrong("D's weights moved. In G's turn only G learns: step `opt_g`, which holds G's weights.", "moved D")
     if not all(p.requires_grad for p in D.parameters()):

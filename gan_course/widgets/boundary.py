@@ -92,9 +92,9 @@ def picture(n: int = 10, tilt: float = 0.4, seed: int = 0) -> Figure:
 
 def explorer(n: int = 10, tilt: float = 0.4) -> widgets.Widget:
     """Choose how many points there are, and how wrong the generative model's assumption is; or draw other points."""
-    wide = {"description_width": "initial"}
-    size = widgets.SelectionSlider(options=SIZES, value=n, description="Labelled points", style=wide)
-    lean = widgets.SelectionSlider(options=TILTS, value=tilt, description="Tilt of the clouds", style=wide)
+    wide = {"style": {"description_width": "initial"}, "layout": widgets.Layout(width="340px")}
+    size = widgets.SelectionSlider(options=SIZES, value=n, description="Labelled points", **wide)
+    lean = widgets.SelectionSlider(options=TILTS, value=tilt, description="Tilt of the clouds", **wide)
     again = widgets.Button(description="Other points", layout=widgets.Layout(width="auto"))
     screen, lock, seed = widgets.Image(format="png", width=950), threading.Lock(), [0]
 
@@ -110,4 +110,4 @@ def explorer(n: int = 10, tilt: float = 0.4) -> widgets.Widget:
     lean.observe(draw, "value")
     again.on_click(other)
     draw()
-    return widgets.VBox([widgets.HBox([size, lean, again]), screen])
+    return widgets.VBox([widgets.HBox([size, lean, again], layout=widgets.Layout(flex_flow="row wrap")), screen])

@@ -7,10 +7,10 @@ const STYLE = `
 .choice input { margin: 0; }
 .choice :focus-visible { outline: 3px solid #d55e00; outline-offset: 2px; }`;
 
-let groups = 0;
+// Each widget loads this file afresh, so a counter would start again in every one: a random name tells the groups apart.
 
 function render({ model, el }) {
-  const group = `gan-course-choice-${(groups += 1)}`; // a second view of the same question is another group
+  const group = `gan-course-choice-${Math.random()}`; // a second view of the same question is another group
   const box = document.createElement("fieldset");
   box.className = "choice";
   box.setAttribute("aria-label", model.get("question"));

@@ -75,7 +75,7 @@ function render({ model, el }) {
   });
   form.addEventListener("submit", (event) => event.preventDefault());
   select.addEventListener("change", () => wish("data", select.value));
-  const svg = shape("svg", { viewBox: "0 0 560 376", role: "img" });
+  const svg = shape("svg", { viewBox: "0 0 588 376", role: "img" });
   el.append(make("style", {}, STYLE), make("div", { class: "divergence" }, svg, form));
 
   // ipywidgets sends one message at a time and, of those that wait, only the newest values.

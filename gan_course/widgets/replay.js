@@ -30,14 +30,14 @@ function make(tag, attributes = {}, ...children) {
   return node;
 }
 
-let count = 0; // radio buttons of different widgets must not share a name
+// Radio buttons of different widgets must not share a name, and each widget loads this file afresh: no counter will do.
 
 function render({ model, el }) {
   const canvas = make("canvas", { role: "img", class: model.get("dim") === 2 ? "plane" : "line" });
   const play = make("button", { type: "button" }, "Play");
   const slider = make("input", { type: "range", min: 0, max: model.get("turns").length - 1, "aria-label": "Turn" });
   const readout = make("output");
-  const name = `replay-view-${count++}`;
+  const name = `replay-view-${Math.random()}`;
   const choices = VIEWS.map(([value, words]) => {
     const input = make("input", { type: "radio", name, value });
     input.addEventListener("change", () => wish("view", value));

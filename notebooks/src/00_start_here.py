@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 00 Can a machine draw a digit that nobody ever wrote?
+# # 00 · Can a machine draw a digit that nobody ever wrote?
 #
 # It can. In a minute you will turn its knobs. In the lessons after this one you will build such a machine yourself.
 #
@@ -134,7 +134,8 @@ plot.show(fig, "Two sheets of sixteen digits: left written by people, right made
 # Exercises look like this one. Replace the `...` with your code, run the cell, then run the check below it. A check
 # never stops the notebook, and you may leave any exercise for later.
 #
-# **Exercise 00.1: a walk from a to b** (easy, useful, 3 minutes). `a` and `b` are two points, tensors of the same
+# ### Exercise 00.1 · A walk from a to b
+# *easy · useful · 3 minutes.* `a` and `b` are two points, tensors of the same
 # shape. Give the point on the straight line between them that is the share `t` of the way: `a` at `t = 0`, `b` at
 # `t = 1`.
 

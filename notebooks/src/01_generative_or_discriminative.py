@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 01 Generative or discriminative?
+# # 01 · Generative or discriminative?
 #
 # **One model learns to answer one question. Another learns how the data comes about, and can be asked five. You will
 # measure what the wider one gains, and what it pays.**
@@ -198,7 +198,8 @@ assert torch.allclose(by_hand, by_name, rtol=1e-6)
 print(f"largest of {by_name.numel()} relative differences: {((by_hand - by_name) / by_name).abs().max():.6f}")
 
 # %% [markdown]
-# **Exercise 01.1: Bayes' rule in logarithms** (easy, core, 6 minutes). You have $\log p(x \mid y)$ for $n$ images and
+# ### Exercise 01.1 · Bayes' rule in logarithms
+# *easy · core · 6 minutes.* You have $\log p(x \mid y)$ for $n$ images and
 # $k$ classes, shape (n, k), and $\log p(y)$, shape (k,). Give $p(y \mid x)$, shape (n, k): each row sums to 1. Look
 # at the size of the numbers first: `by_hand` holds values below −1000, and `math.exp(-1000)` is 0.
 
@@ -789,7 +790,8 @@ for h in (1e-1, 1e-2, 1e-4, 1e-8):
 #
 # **Trap two: units.** A density is chance per volume, and a volume has units.
 #
-# **Exercise 01.2: a density in other units** (medium, useful, 6 minutes). Images $x$ with `dims` pixels have the log
+# ### Exercise 01.2 · A density in other units
+# *medium · useful · 6 minutes.* Images $x$ with `dims` pixels have the log
 # density `log_density`, shape (n,), in nats. What is the log density of the same images written as `scale * x`? With
 # 0.5 they go from [−1, 1] to [−½, ½]; with −1 black and white are swapped.
 
@@ -909,7 +911,8 @@ assert scores["AUROC"]["HMM"].argmin() == scores["AUROC"]["Gaussians"].argmin() 
 #
 # $$\mathbb{E}[x_h \mid x_s] = \mu_h + \Sigma_{hs} \Sigma_{ss}^{-1} (x_s - \mu_s).$$
 #
-# **Exercise 01.3: fill in what is missing** (medium, core, 10 minutes). `x` is (n, d) with NaN in the hidden places,
+# ### Exercise 01.3 · Fill in what is missing
+# *medium · core · 10 minutes.* `x` is (n, d) with NaN in the hidden places,
 # the same ones in each row. `seen` is (d,) and True where a pixel was seen; `mean` is (d,), `cov` (d, d). Give a copy
 # of `x` with the hidden places filled by the formula.
 
@@ -1065,7 +1068,8 @@ display(Markdown("\n".join(lines)))
 #
 # ## 13. Two ways to fool yourself
 #
-# **Exercise 01.4: find the leak** (medium, core, 8 minutes). A colleague has only 200 labelled digits. To have more,
+# ### Exercise 01.4 · Find the leak
+# *medium · core · 8 minutes.* A colleague has only 200 labelled digits. To have more,
 # each is copied three times with a little noise. A good idea; but the number is too good.
 
 
@@ -1118,7 +1122,8 @@ check("01.4", prepare)
 # solution("01.4")
 
 # %% [markdown]
-# **Exercise 01.5: unmask three strangers** (medium, core, 6 minutes). Three generators, and three numbers for each.
+# ### Exercise 01.5 · Unmask three strangers
+# *medium · core · 6 minutes.* Three generators, and three numbers for each.
 # One has *learned* the digits. One makes *copies* of the training images. One makes almost nothing but *noise*. Which
 # is which?
 

@@ -178,7 +178,7 @@ formula = radius(by_name[:-1]) * torch.sqrt(1 + (h * pull) ** 2)
 print(f"largest difference between the formula and the path: {(formula - radius(by_name[1:])).abs().max():.0e}")
 
 # %% [markdown]
-# ### Exercise 04.1: the field of the non-saturating game
+# ### Exercise 04.1 · The field of the non-saturating game
 # *easy · core · 8 minutes*
 #
 # `train` uses the non-saturating loss unless told otherwise: $L_G = \text{softplus}(-\psi\theta)$, and $L_D$ as before. Return the two
@@ -287,7 +287,7 @@ predict(
 )
 
 # %% [markdown]
-# ### Exercise 04.2: taking turns
+# ### Exercise 04.2 · Taking turns
 # *easy · core · 8 minutes*
 #
 # A method is a function `(v, h, now, before)`: the field `v`, the two learning rates `h` (a tensor: G's, D's), the last point `now` and the one
@@ -408,7 +408,7 @@ show(
 # The look ahead turned the outward $+a^2$ into an inward $-a^2$. The price is a second gradient each step.
 
 # %% [markdown]
-# ### Exercise 04.3: look before you step
+# ### Exercise 04.3 · Look before you step
 # *medium · core · 8 minutes*
 #
 # Write the extragradient method, with the same arguments as in 04.2.
@@ -528,7 +528,7 @@ reveal(
 )
 
 # %% [markdown]
-# ### Exercise 04.4: how much damping?
+# ### Exercise 04.4 · How much damping?
 # *medium · core · 10 minutes*
 #
 # The part that dies slowest decides. Look at the formula for $\lambda$: as $\gamma$ grows from 0, what happens to the real parts, before the root becomes real, and after? Return the
@@ -554,7 +554,7 @@ check("04.4", best_weight)
 # solution("04.4")
 
 # %% [markdown]
-# ### Exercise 04.5: the penalty that did nothing
+# ### Exercise 04.5 · The penalty that did nothing
 # *medium · core · 12 minutes · find the planted bug*
 #
 # A colleague wrote R1 into D's step of the minimax game, by hand. Here is the function, and its run with weight 1, the best there is. The penalty printed is
@@ -842,7 +842,7 @@ for c in (0.0, 1.0):
 # Dirac game to a real one is the mechanism, the way of looking at it, and the cure; not the numbers.
 
 # %% [markdown]
-# ### Exercise 04.6: beat extragradient
+# ### Exercise 04.6 · Beat extragradient
 # *hard · extra · 20 minutes*
 #
 # Write a method of your own that brings the Dirac games home clearly faster than extragradient at $h = 0.2$. You may ask for the field at most twice a step. The check moves the
