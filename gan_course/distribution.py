@@ -5,6 +5,7 @@ Points are float32 tensors of shape (n, dim); log densities are natural logarith
 
 import copy
 import math
+from abc import ABC, abstractmethod
 from numbers import Integral
 
 import torch
@@ -13,7 +14,7 @@ from torch import Generator, Tensor
 PAIRS = 2**18  # pairs of point and Gaussian that log_prob holds at once: 1 MB, which a processor's cache keeps
 
 
-class Toy:
+class Toy(ABC):
     """A distribution with `dim`, `extent` (lo, hi) for plots, `modes` (k, dim) or None, and `std` or None.
 
     `std` is the one width that all modes share; it is None where there are no modes or their widths differ.
@@ -25,9 +26,9 @@ class Toy:
     std: float | None = None
     device: torch.device
 
+    @abstractmethod
     def log_prob(self, x: Tensor) -> Tensor:
         """Exact log density at `x` of shape (n, dim), or (n,) where dim is 1. Returns (n,)."""
-        raise NotImplementedError
 
     def pdf(self, x: Tensor) -> Tensor:
         """Exact density at `x`, as `log_prob` takes it. Returns (n,)."""
@@ -72,8 +73,9 @@ class Toy:
                 setattr(moved, name, value.to(device))
         return moved
 
+    @abstractmethod
     def _draw(self, n: int, generator: Generator | None) -> Tensor:
-        raise NotImplementedError
+        """`n` points (n, dim) from `generator`, or from torch's own stream."""
 
     def _points(self, x: Tensor) -> Tensor:
         x = torch.as_tensor(x)
