@@ -5,7 +5,7 @@
 # measure what the wider one gains, and what it pays.**
 #
 # - **You need:** lesson 00; Python, calculus, and what a probability density is. No GPU, and no network connection.
-# - **Time:** 75 minutes to read and do; about 45 seconds to run on two processor cores.
+# - **Time:** 75 minutes to read and do; 33 seconds to run on two processor cores.
 #
 # At the end of this lesson you will be able to
 #

@@ -6,7 +6,7 @@
 #
 # You need: lesson 02 (you have written the loop by hand), derivatives, and an expectation as an integral.
 #
-# Time: about 90 minutes with the exercises. The notebook itself runs in about 35 seconds on two processor cores.
+# Time: about 90 minutes with the exercises. The notebook itself runs in 27 seconds on two processor cores.
 #
 # Afterwards you can
 #
