@@ -140,6 +140,12 @@ def test_nothing_was_asked_of_another_machine(page, strangers):
     assert strangers == []
 
 
+def test_each_question_has_its_own_radio_group(page):
+    """Radio buttons of one name are one group in the whole page: one answer would wipe out another's."""
+    groups = page.eval_on_selector_all(".choice", "boxes => boxes.map(box => box.querySelector('input').name)")
+    assert len(groups) >= 2 and len(set(groups)) == len(groups)
+
+
 def test_the_dirac_field_follows_the_pointer_the_keys_and_the_list(page, server):
     code = "from gan_course.widgets.dirac_field import dirac_field\n\ndirac_field()"
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
@@ -174,3 +180,6 @@ def test_the_dirac_field_follows_the_pointer_the_keys_and_the_list(page, server)
     expect(words).to_contain_text("Converges")
     page.screenshot(path=server["pictures"] / "dirac.png")
     assert (np.abs(settled(field) - dragged).max(axis=-1) > 0.1).sum() > 500
+
+    page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+    expect(page.get_by_text("The kernel was restarted")).to_be_visible()

@@ -10,6 +10,7 @@ const STYLE = `
 // Each widget loads this file afresh, so a counter would start again in every one: a random name tells the groups apart.
 
 function render({ model, el }) {
+  sayWhenLost(model, el);
   const group = `gan-course-choice-${Math.random()}`; // a second view of the same question is another group
   const box = document.createElement("fieldset");
   box.className = "choice";

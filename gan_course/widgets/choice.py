@@ -4,16 +4,16 @@ ipywidgets has radio buttons too, but a screen reader does not hear what they be
 arrow keys.
 """
 
-from pathlib import Path
-
 import anywidget
 import traitlets
+
+from gan_course.widgets.script import script
 
 
 class Choice(anywidget.AnyWidget):
     """``chosen`` is the number of the chosen option, from 0, or None. ``question`` is read out, not shown."""
 
-    _esm = Path(__file__).with_suffix(".js")
+    _esm = script("choice.js")
 
     question = traitlets.Unicode().tag(sync=True)
     options = traitlets.List(traitlets.Unicode()).tag(sync=True)

@@ -31,6 +31,7 @@ function floats(model, name) {
 }
 
 function render({ model, el }) {
+  sayWhenLost(model, el);
   const canvas = make("canvas", { tabindex: 0, role: "application" });
   const verdict = make("p", { class: "verdict", "aria-live": "polite" });
   const details = make("p", { class: "details" });

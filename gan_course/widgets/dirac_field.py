@@ -4,8 +4,6 @@ Python computes (so that a method of the learner's own works too), `dirac_field.
 computed, the front end holds back all but the newest wish, so that a fast drag never queues up work.
 """
 
-from pathlib import Path
-
 import anywidget
 import numpy as np
 import torch
@@ -17,6 +15,7 @@ from gan_course import dirac, plot
 from gan_course.dirac import Dirac, Method
 from gan_course.losses import Loss, minimax
 from gan_course.penalties import r1
+from gan_course.widgets.script import script
 
 METHODS: dict[str, Method] = {
     "simultaneous": dirac.simultaneous,
@@ -31,7 +30,7 @@ METHODS: dict[str, Method] = {
 class DiracField(anywidget.AnyWidget):
     """Made by `dirac_field`. The first five traits are the learner's; the others are what Python answers."""
 
-    _esm = Path(__file__).with_suffix(".js")
+    _esm = script("dirac_field.js")
 
     method = traitlets.Unicode().tag(sync=True)
     start = traitlets.List(traitlets.Float(), [1.0, 1.0], minlen=2, maxlen=2).tag(sync=True)

@@ -52,6 +52,7 @@ function signed(value) {
 }
 
 function render({ model, el }) {
+  sayWhenLost(model, el);
   const ranges = model.get("ranges");
   const [low, high] = ranges.x;
   const across = (x) => LEFT + ((x - low) / (high - low)) * (RIGHT - LEFT);

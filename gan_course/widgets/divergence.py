@@ -4,8 +4,6 @@ Python computes, exactly and on a grid; `divergence.js` draws. While an answer i
 all but the newest wish, so that a fast drag never queues up work.
 """
 
-from pathlib import Path
-
 import anywidget
 import numpy as np
 import torch
@@ -16,6 +14,7 @@ from torch.nn.functional import logsigmoid
 from gan_course import plot, toy
 from gan_course.distribution import Mixture
 from gan_course.divergence import js, kl, wasserstein1
+from gan_course.widgets.script import script
 
 DATA = {"two bumps": toy.mixture([-1.0, 2.0], 0.5), "one bump": toy.gaussian(1.0, 0.5)}
 MEANS, STDS = (-4.5, 4.5), (0.4, 2.5)
@@ -55,7 +54,7 @@ def pulls(p: Mixture, mean: float, std: float) -> dict[str, tuple[float, float]]
 class DivergenceExplorer(anywidget.AnyWidget):
     """Made by `divergence_explorer`. The first three traits are the learner's; the others are what Python answers."""
 
-    _esm = Path(__file__).with_suffix(".js")
+    _esm = script("divergence.js")
 
     data = traitlets.Enum(list(DATA), default_value="two bumps").tag(sync=True)
     mean = traitlets.Float(-2.0).tag(sync=True)

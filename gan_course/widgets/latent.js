@@ -23,6 +23,7 @@ function normal() {
 }
 
 function render({ model, el }) {
+  sayWhenLost(model, el);
   const [names, low, high, step] = ["names", "low", "high", "step"].map((name) => model.get(name));
   const digits = step < 0.1 ? 2 : 1;
   const rows = names.map((name, k) => {

@@ -6,7 +6,6 @@ sliders' places, and the kernel sends back the pixels.
 
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
 import anywidget
 import torch
@@ -15,6 +14,7 @@ from matplotlib.axes import Axes
 from torch import Tensor, nn
 
 from gan_course import plot
+from gan_course.widgets.script import script
 
 SPAN = 3.0  # the sliders of `explorer` go from -SPAN to SPAN
 
@@ -22,7 +22,7 @@ SPAN = 3.0  # the sliders of `explorer` go from -SPAN to SPAN
 class Latent(anywidget.AnyWidget):
     """Made by `explorer` and `walk`. `values` are the sliders' places; `pixels` and `reading` follow from them."""
 
-    _esm = Path(__file__).with_suffix(".js")
+    _esm = script("latent.js")
 
     names = traitlets.List(traitlets.Unicode()).tag(sync=True)
     values = traitlets.List(traitlets.Float()).tag(sync=True)
