@@ -6,6 +6,8 @@ from IPython import get_ipython
 from IPython.display import display
 from ipywidgets import Widget
 
+from gan_course.widgets import view
+
 RIGHT, WRONG, OPEN = "✔", "✘", "○"
 
 
@@ -28,5 +30,4 @@ def say_with(widget: Widget, options: Sequence[str]) -> None:
     if get_ipython() is None:
         print(listed)
     else:
-        view = {"model_id": widget.model_id, "version_major": 2, "version_minor": 0}
-        display({"application/vnd.jupyter.widget-view+json": view, **markdown(listed)}, raw=True)
+        display({**view(widget), **markdown(listed)}, raw=True)

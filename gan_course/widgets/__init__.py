@@ -8,6 +8,12 @@ from matplotlib.figure import Figure
 from gan_course.plot import png
 
 
+def view(widget: Widget) -> dict[str, dict]:
+    """The part of a mime bundle that shows the widget itself, to be joined with what stands in for it."""
+    model = {"model_id": widget.model_id, "version_major": 2, "version_minor": 0}
+    return {"application/vnd.jupyter.widget-view+json": model}
+
+
 def show(widget: Widget, fig: Figure, alt: str) -> None:
     """Display a widget and, in the same output, ``fig`` as a picture for viewers that cannot run the widget.
 
@@ -18,6 +24,4 @@ def show(widget: Widget, fig: Figure, alt: str) -> None:
     if get_ipython() is None:
         print(alt)
         return
-    view = {"model_id": widget.model_id, "version_major": 2, "version_minor": 0}
-    bundle = {"application/vnd.jupyter.widget-view+json": view, "image/png": png(fig), "text/plain": alt}
-    display(bundle, raw=True, metadata={"image/png": {"alt": alt}})
+    display({**view(widget), "image/png": png(fig), "text/plain": alt}, raw=True, metadata={"image/png": {"alt": alt}})

@@ -18,13 +18,6 @@ const SLIDERS = [
   ["gamma", "R1 weight γ", 0, 4, 0.1],
 ];
 
-function make(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  node.append(...children);
-  return node;
-}
-
 function floats(model, name) {
   const view = model.get(name); // a DataView that need not start on a multiple of four bytes
   return new Float32Array(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));

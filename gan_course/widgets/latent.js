@@ -11,9 +11,9 @@ const STYLE = `
   border-radius: 4px; background: var(--jp-layout-color1, canvas); cursor: pointer; }
 .latent :focus-visible { outline: 3px solid #d55e00; outline-offset: 2px; }`;
 
-function make(tag, properties = {}, ...children) {
-  const node = Object.assign(document.createElement(tag), properties);
-  node.append(...children);
+function button(words, act) {
+  const node = make("button", { type: "button" }, words);
+  node.addEventListener("click", act);
   return node;
 }
 
@@ -33,9 +33,9 @@ function render({ model, el }) {
     slider.addEventListener("input", () => {
       put(model.get("values").map((value, i) => (i === k ? slider.valueAsNumber : value)));
     });
-    return { slider, readout: make("span"), label: make("span", { textContent: name }) };
+    return { slider, readout: make("span"), label: make("span", {}, name) };
   });
-  const sliders = make("div", { className: "sliders" });
+  const sliders = make("div", { class: "sliders" });
   for (const { slider, readout, label } of rows) sliders.append(label, slider, readout);
   const canvas = make("canvas");
   canvas.setAttribute("role", "img");
@@ -68,12 +68,12 @@ function render({ model, el }) {
 
   if (model.get("normal")) {
     const fresh = () => names.map(() => Math.min(Math.max(normal(), low), high));
-    sliders.append(make("div", { className: "buttons" },
-      make("button", { type: "button", textContent: "New random numbers", onclick: () => put(fresh()) }),
-      make("button", { type: "button", textContent: "Reset to zero", onclick: () => put(names.map(() => 0)) })));
+    sliders.append(make("div", { class: "buttons" },
+      button("New random numbers", () => put(fresh())),
+      button("Reset to zero", () => put(names.map(() => 0)))));
   }
-  const style = make("style", { textContent: STYLE });
-  el.append(make("div", { className: "latent" }, style, sliders, make("div", {}, canvas, reading)));
+  const style = make("style", {}, STYLE);
+  el.append(make("div", { class: "latent" }, style, sliders, make("div", {}, canvas, reading)));
   model.on("change:values", showValues);
   model.on("change:pixels change:reading", showPicture);
   showValues();

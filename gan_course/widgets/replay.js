@@ -23,13 +23,6 @@ const VIEWS = [
 ];
 const SECONDS = 6; // one pass over the tape
 
-function make(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  node.append(...children);
-  return node;
-}
-
 // Radio buttons of different widgets must not share a name, and each widget loads this file afresh: no counter will do.
 
 function render({ model, el }) {

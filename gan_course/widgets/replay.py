@@ -5,7 +5,6 @@ the widget, `picture(tape)` the same on paper. Everything is recorded before it 
 kernel for nothing: `replay.js` draws the newest position and skips those that it had no time for.
 """
 
-from pathlib import Path
 from typing import NamedTuple
 
 import anywidget
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 
 from gan_course import door, plot
 from gan_course.losses import Loss, non_saturating
+from gan_course.widgets.script import script
 
 VIEWS = ("everything", "discriminator", "generator")
 _CELLS = {1: 161, 2: 48}  # per side of the grid on which D's verdict is kept
@@ -78,7 +78,7 @@ class Tape:
 class Replay(anywidget.AnyWidget):
     """Made by `replay`. `position`, `view` and `labels` are the learner's; the rest is the record."""
 
-    _esm = "\n".join(Path(__file__).with_name(name).read_text("utf-8") for name in ("replay_draw.js", "replay.js"))
+    _esm = script("replay_draw.js", "replay.js")
 
     position = traitlets.Int(0).tag(sync=True)
     view = traitlets.Enum(VIEWS, "everything").tag(sync=True)
