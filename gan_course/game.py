@@ -35,10 +35,10 @@ class Step(NamedTuple):
 
 
 class _Remembering:
-    """D for one update: it remembers its logits, so that one forward serves the loss and its penalties."""
+    """D for one update: its logits are kept for loss and penalties, which may draw from the game's own `rng`."""
 
-    def __init__(self, D: nn.Module):
-        self.D, self.seen = D, {}
+    def __init__(self, D: nn.Module, rng: torch.Generator):
+        self.D, self.rng, self.seen = D, rng, {}
 
     def __call__(self, x: Tensor, *cond: Tensor) -> Tensor:
         key = tuple(map(id, (x, *cond)))
@@ -94,7 +94,7 @@ class Game(Iterator[Step]):
             fake = self.G(self.noise(len(real)), *cond)
         if self.penalties:  # they need D's slope at these points
             real, fake = real.detach().requires_grad_(), fake.requires_grad_()
-        D = _Remembering(self.D)
+        D = _Remembering(self.D, self.rng)
         loss = self.loss.d(D(real, *cond), D(fake, *cond))
         self._update("discriminator", loss + sum(p(D, real, fake, *cond) for p in self.penalties), self.opt_d)
         if self.constrain:
@@ -236,7 +236,7 @@ def train(
                 beta1 is 0 because momentum feeds the rotation of a game (lesson 04).
     d_steps:    D's updates a turn, each on a fresh batch; g_steps: G's updates a turn, each on fresh noise.
     average:    decay of the running average of G's weights, such as 0.999 (Yazici et al. 2019).
-    seed:       of the noise. First weights, dropout and `gradient_penalty` draw from torch's stream: `device.seed(0)`.
+    seed:       of the noise and of `gradient_penalty`. First weights and dropout draw from torch's stream: `device.seed(0)`.
     """
     door.check_numbers(steps=steps, d_steps=d_steps, g_steps=g_steps, average=average, lr_g=lr_g, lr_d=lr_d)
     door.check_loss(loss)

@@ -43,12 +43,13 @@ def r2(weight: float) -> Callable:
 
 def gradient_penalty(weight: float) -> Callable:
     """weight * mean (|dD/dx| - 1)^2 at random points between pairs of a real and a fake. Gulrajani et al. 2017,
-    "Improved Training of Wasserstein GANs", equation 3 (the paper's weight is 10). The random points come from torch's
-    global stream, not from the game's seed."""
+    "Improved Training of Wasserstein GANs", equation 3 (the paper's weight is 10). The random points come from the
+    game's own seed within a game, and from torch's stream elsewhere."""
     _check_weight("gradient_penalty", weight)
 
     def penalty(D, real, fake, *cond):
-        t = torch.rand(len(real), *[1] * (real.dim() - 1), device=real.device, dtype=real.dtype)
+        rng = getattr(D, "rng", None)  # a game's D brings its own
+        t = torch.rand(len(real), *[1] * (real.dim() - 1), generator=rng, device=real.device, dtype=real.dtype)
         between = torch.lerp(real.detach(), fake.detach(), t)
         norm = (_squared_slope(D, between, *cond) + 1e-12).sqrt()
         return weight * (norm - 1).square().mean()
