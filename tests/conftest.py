@@ -10,7 +10,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import pytest  # noqa: E402
 
-LONG = ("test_notebooks.py", "test_browser.py")
+BROWSER = ("test_browser.py", "test_browser_laboratory.py")
+LONG = ("test_notebooks.py", *BROWSER)
 NO_BROWSER = os.environ.get("GAN_COURSE_NO_BROWSER") == "1"
 
 
@@ -22,7 +23,7 @@ def pytest_terminal_summary(terminalreporter) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The long files first, so that no worker is left with one at the end."""
     if NO_BROWSER:
-        left_out = [item for item in items if item.path.name == "test_browser.py"]
+        left_out = [item for item in items if item.path.name in BROWSER]
         items[:] = [item for item in items if item not in left_out]
         config.hook.pytest_deselected(items=left_out)
     items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))

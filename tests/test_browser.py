@@ -3,44 +3,17 @@
 Needs Chromium or Chrome. GAN_COURSE_NO_BROWSER=1 leaves this file out on a machine that can have neither.
 """
 
-import io
-import shutil
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import lab_server
-import matplotlib.image
-import nbformat
 import numpy as np
 import pytest
-from playwright.sync_api import Locator, Page, expect, sync_playwright
+from browsing import ERRORS, KERNEL, changed, launch, note_strangers, open_notebook, run_all, settled, write_notebook
+from playwright.sync_api import Page, expect, sync_playwright
 
 LESSON = "00_start_here.ipynb"
-BROWSERS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge"]
-BROWSERS += ["/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"]
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
-QUIET += ["--disable-component-update", "--disable-sync", "--no-first-run"]
 MINUTE = 60_000  # Playwright counts milliseconds
-
-# Of the notebook that JupyterLab shows: what its kernel does, how many code cells have not run to their end, and
-# every output. JupyterLab keeps cells out of the page while they are out of sight; its own model has them all.
-KERNEL = "() => window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel?.status"
-CELLS = "Array.from(window.jupyterapp.shell.currentWidget.content.model.cells).filter(cell => cell.type === 'code')"
-UNFINISHED = f"() => {CELLS}.filter(c => c.executionCount === null || c.executionState !== 'idle').length"
-ERRORS = f"() => {CELLS}.flatMap(cell => cell.toJSON().outputs).filter(out => out.output_type === 'error')"
 PLACE = "slider => Number(slider.ariaValueNow ?? slider.value)"  # of a slider
-
-
-@pytest.fixture(scope="module")
-def chromium() -> str:
-    found = [path for path in map(shutil.which, BROWSERS) if path]
-    if not found:
-        pytest.fail(
-            "The browser test needs Chromium: install it ('apt install chromium' on Debian, or any Chrome), or set "
-            "GAN_COURSE_NO_BROWSER=1 to leave the browser tests out.",
-            pytrace=False,
-        )
-    return found[0]
 
 
 @pytest.fixture(scope="module")
@@ -57,39 +30,17 @@ def strangers() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def page(chromium, server, strangers) -> Page:
+def page(server, strangers) -> Page:
     """JupyterLab with lesson 00, just opened by its link."""
     with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=chromium, args=QUIET)
+        browser = launch(play.chromium)
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.set_default_timeout(2 * MINUTE)
-
-        def note(request):
-            address = urlsplit(request.url)
-            if address.scheme in ("http", "https", "ws", "wss") and address.hostname != "127.0.0.1":
-                strangers.append(request.url)
-
-        page.on("request", note)
+        note_strangers(page, strangers)
         page.goto(f"{server['url']}lab/tree/{LESSON}?token={server['token']}")
         page.wait_for_function(f"() => ({KERNEL})() === 'idle'")
         yield page
         browser.close()
-
-
-def pixels(what: Locator) -> np.ndarray:
-    return matplotlib.image.imread(io.BytesIO(what.screenshot(animations="disabled")), format="png")
-
-
-def settled(what: Locator) -> np.ndarray:
-    """The picture once two looks at it are alike."""
-    before = pixels(what)
-    for _ in range(60):
-        what.page.wait_for_timeout(500)
-        now = pixels(what)
-        if now.shape == before.shape and (now == before).all():
-            return now
-        before = now
-    raise AssertionError("the picture does not come to rest")
 
 
 def assert_no_popup(page: Page) -> None:
@@ -106,10 +57,7 @@ def test_lesson_00_opens_without_a_popup(page, server):
 
 
 def test_lesson_00_runs_from_top_to_bottom(page, server):
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-    done = f"() => ({KERNEL})() === 'idle' && (({UNFINISHED})() === 0 || ({ERRORS})().length > 0)"
-    page.wait_for_function(done, timeout=5 * MINUTE)
+    run_all(page)
     page.screenshot(path=server["pictures"] / "finished.png")
     assert page.evaluate(ERRORS) == []
     assert_no_popup(page)
@@ -132,8 +80,7 @@ def test_a_slider_moved_by_keys_changes_the_picture_beside_it(page, server):
         if (after != before).any():
             break
     page.screenshot(path=server["pictures"] / "slider_after.png")
-    changed = (np.abs(after - before).max(axis=-1) > 0.1).mean()
-    assert changed > 0.02, f"{changed:.1%} of the picture changed"
+    assert changed(before, after) > 0.02
 
 
 def test_nothing_was_asked_of_another_machine(page, strangers):
@@ -148,16 +95,9 @@ def test_each_question_has_its_own_radio_group(page):
 
 def test_the_dirac_field_follows_the_pointer_the_keys_and_the_list(page, server):
     code = "from gan_course.widgets.dirac_field import dirac_field\n\ndirac_field()"
-    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
-    book.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}  # else JupyterLab asks for one
-    nbformat.write(book, Path(server["root_dir"]) / "dirac.ipynb")
-    page.goto(f"{server['url']}lab/tree/dirac.ipynb?token={server['token']}")
-    page.wait_for_function(
-        """() => { const book = window.jupyterapp?.shell.currentWidget;
-          return book?.context?.path === 'dirac.ipynb' && book.sessionContext.session?.kernel?.status === 'idle'; }"""
-    )
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    write_notebook(Path(server["root_dir"]) / "dirac.ipynb", code)
+    open_notebook(page, server, "dirac.ipynb")
+    run_all(page)
     field = page.get_by_role("application", name="Arrow field of the game")
     before, box = settled(field), field.bounding_box()
     words = page.locator(".dirac .verdict")

@@ -1,0 +1,216 @@
+"""What is said of runs whose state is known: put there by hand, or reached by a seeded illness of the zoo."""
+
+import math
+import re
+
+import pytest
+import torch
+from torch import nn
+
+from gan_course import toy
+from gan_course.laboratory.catalogue import Catalogue
+from gan_course.laboratory.explain import explain
+from gan_course.laboratory.run import Run
+from gan_course.laboratory.setup import Setup
+from gan_course.losses import Loss, non_saturating
+
+LINEAR = {"g_layers": 0, "d_layers": 0}
+
+
+def played(turns=0, catalogue=None, **settings) -> Run:
+    run = Run(Setup(**settings), catalogue or Catalogue())
+    for _ in range(turns):
+        run.play()
+    return run
+
+
+def put(net: nn.Module, weight, bias) -> None:
+    """Make a network without hidden layers compute weight x + bias."""
+    with torch.no_grad():
+        net[0].weight.copy_(torch.tensor(weight))
+        net[0].bias.copy_(torch.tensor(bias))
+
+
+def remeasured(run: Run) -> Run:
+    """As if it had stood like this at its last measure."""
+    run.measures.items[-1] = run.measure()
+    run.frames.items[-1] = run.look()
+    return run
+
+
+def sentences(said: str) -> int:
+    return len(re.findall(r"[^.\d]\.(?: |$)|\d\.(?: |$)", said))
+
+
+def test_nobody_has_learnt_at_the_beginning():
+    run = played()
+    assert explain(run).startswith("Nobody has learnt anything yet") and "JS is 0.69" in explain(run)
+    assert f"right on {100 * run.look().right:.0f} %" in explain(run)
+    run.play()
+    assert explain(run).startswith("Just begun (turn 1)")
+
+
+def test_the_first_turns_bring_g_nearer_and_the_numbers_are_the_measured_ones():
+    run = played(200, lr_g=0.002, lr_d=0.002, penalties={"R1": 0.1}, seed=2)
+    said = explain(run)
+    assert "G gets nearer" in said and "over the last 200 turns" in said
+    old, new = map(float, re.search(r"fell from (\d\.\d+) to (\d\.\d+)", said).groups())
+    w1 = [measured.w1 for measured in run.measures.items]
+    assert old == pytest.approx(sum(w1[:3]) / 3, abs=0.006) and new == pytest.approx(sum(w1[3:]) / 2, abs=0.006)
+
+
+def test_a_generator_that_has_it_is_close_to_the_data():
+    catalogue = Catalogue()
+    catalogue.add(data=toy.gaussian((0.2, 0.1), 0.5))
+    run = played(60, catalogue, data="yours", **LINEAR)
+    put(run.game.G, [[0.5, 0.0], [0.0, 0.5]], [0.2, 0.1])
+    put(run.game.D, [[0.0, 0.0]], [0.0])
+    said = explain(remeasured(run))
+    assert said.startswith("G is close to the data") and "1 of 1 modes" in said and "99 %" in said
+
+
+def test_vanishing():
+    run = played(60, **LINEAR, loss="minimax", lr_g=1e-5)
+    put(run.game.G, [[0.01, 0.0], [0.0, 0.01]], [1.6, 0.0])
+    put(run.game.D, [[-90.0, 0.0]], [126.0])  # all but sure, on both sides of x_1 = 1.4
+    said = explain(remeasured(run))
+    gradient = run.look().g_gradient
+    assert 0 < gradient < 1e-3 and f"{gradient:.0e}" in said
+    assert "vanishing gradient" in said and "right on 100 % of points" in said
+
+
+def test_too_strong_is_not_vanishing_where_the_loss_does_not_saturate():
+    run = played(100, d_steps=10, lr_d=0.02, lr_g=1e-5)
+    said = explain(run)
+    assert run.look().g_gradient > 0.01 and "D is too strong" in said and "vanishing" not in said
+    assert "right on 100 % of points" in said
+
+
+def test_collapse_onto_one_mode_and_onto_a_spot_between_them():
+    run = played(60, **LINEAR)
+    mode = run.toy.modes[2].tolist()
+    put(run.game.G, [[0.03, 0.0], [0.0, 0.03]], mode)
+    said = explain(remeasured(run))
+    assert "G's fakes lie at 1 of 8 modes (mode collapse)" in said
+    put(run.game.G, [[0.03, 0.0], [0.0, 0.03]], [mode[0] / 2 + 0.3, mode[1] / 2])
+    assert "one spot, 0.04 wide" in explain(remeasured(run)) and "mode collapse" in explain(run)
+
+
+def test_a_generator_that_has_not_moved_has_not_collapsed():
+    run = played(60, lr_g=1e-5, penalties={"R1": 1.0})
+    assert "collapse" not in explain(run)
+
+
+def test_data_without_modes_can_collapse_too():
+    run = played(60, data="two moons", **LINEAR)
+    put(run.game.G, [[0.03, 0.0], [0.0, 0.03]], [1.8, 0.2])
+    said = explain(remeasured(run))
+    assert "mode collapse" in said and "modes" not in said
+
+
+def test_too_weak():
+    run = played(200, **LINEAR, lr_g=1e-5, lr_d=1e-5)
+    put(run.game.G, [[0.6, 0.0], [0.0, 0.6]], [0.9, 0.9])
+    put(run.game.D, [[0.0, 0.0]], [0.0])
+    for i, item in enumerate(run.frames.items):
+        run.frames.items[i] = item._replace(right=0.5, fakes=run.look().fakes)
+    run.measures.items[:] = [run.measure()] * len(run.measures.items)
+    said = explain(run)
+    assert "D is too weak" in said and "right on 50 % of points" in said
+    least = int(re.search(r"at least (\d+) %", said)[1]) / 100
+    assert 0.7 < least <= 1.0
+    x, fake = run.toy.sample(4000, seed=1), torch.randn(4000, 2) * 0.6 + 0.9
+    g = torch.distributions.Normal(0.9, 0.6)
+    truly = [run.toy.log_prob(s) > g.log_prob(s).sum(1) for s in (x, fake)]
+    best = (truly[0].float().mean() + (~truly[1]).float().mean()) / 2
+    assert least <= best + 0.02, "a bound from below, and true"
+
+
+def test_oscillation():
+    strong = {"opt_g": "Adam, momentum 0.9", "opt_d": "Adam, momentum 0.9", "lr_g": 0.02, "lr_d": 0.02}
+    said = [explain(played(300, seed=seed, **strong)) for seed in range(2)]
+    assert all("oscillation" in s for s in said)
+    quiet = [explain(played(300, seed=seed, lr_g=0.001, lr_d=0.001, penalties={"R1": 0.5})) for seed in range(2)]
+    assert not any("oscillation" in s or "collapse" in s for s in quiet)
+
+
+def test_a_generator_that_has_run_away():
+    run = played(60, **LINEAR)
+    put(run.game.G, [[0.3, 0.0], [0.0, 0.3]], [30.0, 0.0])
+    assert explain(remeasured(run)).startswith("G has run away: 100 % of its fakes lie outside the stage")
+
+
+def test_a_change_is_named_while_it_is_news():
+    run = played(60)
+    run.change(lr_d=0.02, loss="hinge")
+    assert explain(run).startswith("At turn 60, ")
+    assert "D's learning rate became 0.02" in explain(run) and "the loss became hinge" in explain(run)
+    run.play()
+    assert "became hinge" in explain(run) and sentences(explain(run)) == 2
+    run.change(**{"penalties.R1": 0.5})
+    assert "R1" in explain(run) and "0.5" in explain(run)
+    for _ in range(52):
+        run.play()
+    assert "became" not in explain(run)
+
+
+def test_a_step_of_one_player_is_told_as_that():
+    run = played(3)
+    for who, told in (("d", "Only D moved"), ("d", "Only D moved"), ("g", "Only G moved"), ("d", "Only D moved")):
+        run.step(who)
+        assert explain(run).startswith(f"{told} in the last turn. "), run.log
+    run.step("both")
+    assert "Only" not in explain(run)
+
+
+def test_a_change_at_the_very_beginning_is_no_news_and_later_changes_of_a_log_are_none_yet():
+    run = played()
+    run.change(lr_d=0.01)
+    assert explain(run).startswith("Nobody")
+    run = played(30)
+    run.change(d_steps=3)
+    again = Run(run.start, run.catalogue, run.log)
+    for _ in range(10):
+        again.play()
+    assert "became" not in explain(again)
+
+
+class Breaking(nn.Module):
+    """A discriminator that works until it is told to fail."""
+
+    broken = False
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(2, 1)
+
+    def forward(self, x):
+        if self.broken:
+            raise RuntimeError("this layer is of no use")
+        return self.layer(x)
+
+
+def test_it_never_raises():
+    for spoilt in (math.nan, math.inf, -1e30):
+        for player in "GD":
+            run = played(60)
+            with torch.no_grad():
+                getattr(run.game, player)[0].weight.fill_(spoilt)
+            for said in (explain(run), explain(remeasured(run))):
+                assert said.endswith(".") and "nan" not in said
+    catalogue = Catalogue()
+    catalogue.add(discriminator=Breaking, loss=Loss(non_saturating.d, lambda real, fake: (real.detach() - fake).mean()))
+    run = played(3, catalogue, discriminator="yours", loss="yours")
+    assert "Just begun" in explain(run)
+    run.game.D.broken = True
+    assert explain(run) == "Turn 3 cannot be measured (RuntimeError: this layer is of no use)."
+
+
+def test_every_sentence_is_short_and_has_numbers():
+    for settings in ({}, {"data": "spiral", "noise_dim": 1}, {"loss": "Wasserstein", "clip": 0.1}, {"data": "line"}):
+        run = played(0, **settings)
+        for _ in range(4):
+            said = explain(run)
+            assert re.search(r"\d", said) and len(said) < 330 and sentences(said) in (1, 2), said
+            for _ in range(40):
+                run.play()
