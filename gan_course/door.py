@@ -158,12 +158,16 @@ def check_players(G, D, batches, noise, penalties, draws) -> Iterator:
             "the first batch of real data must be finite floating-point numbers: clean and convert it first."
         )
     _probe(G, D, real, cond, noise)
+    check_penalised(D, penalties)
+    return batches
+
+
+def check_penalised(D: nn.Module, penalties) -> None:
     if penalties and any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in D.modules()):
         raise ValueError(
             "D has batch normalisation, which ties each sample's logit to the others; a penalty on the slope at "
             "one sample then measures the wrong thing (Gulrajani et al. 2017, section 4): take it out or use GroupNorm."
         )
-    return batches
 
 
 def _probe(G, D, real, cond, noise) -> None:

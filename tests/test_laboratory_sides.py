@@ -132,12 +132,12 @@ def test_against_a_perfect_generator_nobody_can_do_better_than_guess():
     "rules", [{}, {"loss": "Wasserstein", "clip": 0.1}, {"loss": "relativistic", "data": "grid"}, {"noise_dim": 1}]
 )
 def test_no_network_is_better_in_the_long_run_than_the_best_possible(rules):
-    result = judge(Detective(played(150, **rules), seed=0), lambda real: 0)
+    result = judge(Detective(played(100, **rules), seed=0), lambda real: 0)
     assert result["long_run"]["best"] > result["long_run"]["network"] - 0.01
-    assert result["long_run"]["best"] > 0.6  # after 150 turns every one of these generators can be told
+    assert result["long_run"]["best"] > 0.6  # after 100 turns every one of these generators can be told
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_the_best_possible_is_that_of_the_exact_densities_where_g_is_a_gaussian(seed):
     run = played(100, g_layers=0, data="two Gaussians", seed=seed)
     (layer,) = run.game.G
@@ -335,23 +335,23 @@ def test_what_does_not_move_is_found_out_and_real_points_are_not():
     caught, passed = (Counterfeiter(Setup(seed=1), Catalogue()) for _ in range(2))
     put(passed, passed.view.real[:24])
     for side in (caught, passed):
-        side.tick(500)
+        side.tick(300)
     assert caught.state()["fooled"] == 0 and caught.state()["mean"] < 0.15
     assert passed.state()["mean"] > 0.35 and caught.state()["right"] > passed.state()["right"] + 0.2
 
 
-@pytest.mark.parametrize(("data", "seed"), [("ring", 0), ("ring", 1), ("two Gaussians", 0), ("spiral", 1)])
+@pytest.mark.parametrize(("data", "seed"), [("ring", 0), ("two Gaussians", 0), ("spiral", 1)])
 def test_who_follows_the_discriminator_reaches_the_data_without_ever_seeing_it(data, seed):
-    """The worst point goes to a place that D likes, 80 times: G learns of the data from D alone."""
+    """The worst point goes to a place that D likes, 70 times: G learns of the data from D alone."""
     side, rng = Counterfeiter(Setup(data=data, seed=seed), Catalogue()), np.random.default_rng(seed)
     first, (lo, hi), scores = side.state()["w1"], side.view.extent, []
-    for _ in range(80):
+    for _ in range(70):
         state = side.state()
         likes = (np.frombuffer(state["verdict"], np.uint8) / 255.0) ** 6
         row, column = divmod(rng.choice(1024, p=likes / likes.sum()), 32)
         x, y = (lo + (hi - lo) * (cell + 0.5) / 32 for cell in (column, row))
         side.move(int(np.frombuffer(state["p"], np.uint8).argmin()), x, y)
-        side.tick(12)
+        side.tick(8)
         scores.append(side.state()["w1"])
     assert first > 1.5 * side.floor and np.mean(scores[-20:]) < 1.3 * side.floor
 

@@ -55,7 +55,7 @@ ANGLES = [0.5 * i for i in range(8)]
 
 @pytest.mark.parametrize("mean, std", [((1.0, 0.0), 1.0), ((0.0, 0.5), 1.5), ((-0.7, 0.7), 0.7), ((0.0, 0.0), 1.0)])
 def test_divergences_of_known_gaussians(mean, std):
-    """Cells lose a little, at most 5 %. Counting adds the floor, and to KL some more: where p's tail meets empty cells."""
+    """Cells lose at most 5 %. Counting adds the floor, and to KL some more: where p has a tail, cells are empty."""
     found = np.array([truth.measure(game(round_gaussian(mean, std, a)), GAUSS, EXTENT)[:3] for a in ANGLES]).mean(0)
     square = mean[0] ** 2 + mean[1] ** 2
     p, g, cell = densities((0, 0), 1.0, mean, std)
@@ -258,3 +258,11 @@ def test_mass_outside_the_stage_counts_too():
     # JS of (1, 0) and (0.9, 0.1), by hand.
     js = (math.log(1 / 0.95) + 0.9 * math.log(0.9 / 0.95) + 0.1 * math.log(2)) / 2
     assert found.js == pytest.approx(js, abs=0.01 + truth.floor(inside, EXTENT).js)
+
+
+@pytest.mark.parametrize("extent", [(-1.0, 1.0), (0.0, 2.5)])
+def test_a_stage_that_is_too_narrow_still_compares_all_of_the_mass(extent):
+    found = np.array([truth.measure(game(round_gaussian((0.0, 0.0), 1.0, a)), GAUSS, extent) for a in ANGLES[:4]])
+    assert found[:, 0].max() < 0.01, "the same mass lies outside on both sides"
+    thinner = truth.measure(game(round_gaussian((0.0, 0.0), 0.5)), GAUSS, extent)
+    assert thinner.js > 0.03

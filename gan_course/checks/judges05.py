@@ -1,4 +1,4 @@
-"""The judges of lesson 05. Some read what a learner did to a running laboratory: its log of changes and its measures."""
+"""The judges of lesson 05. Two read what a learner did to a laboratory: its log of changes and its measures."""
 
 from collections.abc import Callable
 
@@ -50,8 +50,8 @@ def mended(answer) -> str:
         )
     if js >= MENDED:
         raise Wrong(
-            f"All modes are reached, but JS was {js:.2f} at one of the last three measures: below {MENDED} is asked. Let "
-            "it play on, or let D look more often.",
+            f"All modes are reached, but JS was {js:.2f} at one of the last three measures: below {MENDED} is asked. "
+            "Let it play on, or let D look more often.",
             "far",
         )
     return f"All {MODES} modes three times in a row, and JS at most {js:.2f}. What you did: {_story(run)}."
@@ -66,8 +66,8 @@ def beaten(answer) -> str:
     if js >= BEATEN:
         until = min(run.turn, LAST_TURN)
         raise Wrong(
-            f"The last four measures up to turn {until} have a mean JS of {js:.3f}; below {BEATEN} is asked. Questions one "
-            "and four each found something that helps.",
+            f"The last four measures up to turn {until} have a mean JS of {js:.3f}; below {BEATEN} is asked. "
+            "Questions one and four each found something that helps.",
             "far",
         )
     return f"JS {js:.3f}. What you did: {_story(run)}."
@@ -94,7 +94,9 @@ def pairs(answer: tuple[Callable, Callable]) -> str:
     if same(got[0], up) and same(got[1], down):
         raise Wrong("Both want the opposite: this D pays when the *real* point has the higher logit.", "swapped")
     if same(got[0], down) and same(got[1], -down):
-        raise Wrong("G's loss is minus D's: like minimax it saturates. Pay softplus of the other difference.", "minimax")
+        raise Wrong(
+            "G's loss is minus D's: like minimax it saturates. Pay softplus of the other difference.", "minimax"
+        )
     if same(got[0], alone):
         raise Wrong("D still judges each point alone: this is the loss of lesson 02. Only r - f may matter.", "alone")
     if same(got[1], softplus(-fake).mean()):
@@ -105,8 +107,8 @@ def pairs(answer: tuple[Callable, Callable]) -> str:
         raise Wrong("Every real point is paired with every fake. Keep to the rows: both are (n, 1).", "all_pairs")
     if not (same(got[0], down) and same(got[1], up)):
         raise Wrong(
-            f"On real logits 2, -1, 0.5 and fake ones -0.5, 1.5, -2 yours gives D {got[0]:.4f} and G {got[1]:.4f}; it should "
-            f"be {down:.4f} and {up:.4f}.",
+            f"On real logits 2, -1, 0.5 and fake ones -0.5, 1.5, -2 yours gives D {got[0]:.4f} and G {got[1]:.4f}; "
+            f"it should be {down:.4f} and {up:.4f}.",
             "value",
         )
     far = [value.item() for value in _pair_values(answer, torch.full((2, 1), -200.0), torch.full((2, 1), 200.0))]
@@ -116,8 +118,12 @@ def pairs(answer: tuple[Callable, Callable]) -> str:
     for name, loss in zip("DG", answer, strict=True):
         value = loss(real, fake)
         if not (isinstance(value, Tensor) and value.requires_grad):
-            raise Wrong(f"No gradient flows out of {name}'s loss: no `.detach()`, `.item()` or `float` in it.", "detached")
-    return "Add 5 to every logit and nothing changes: only who is *more* real counts. The package calls it `relativistic`."
+            raise Wrong(
+                f"No gradient flows out of {name}'s loss: no `.detach()`, `.item()` or `float` in it.", "detached"
+            )
+    return (
+        "Add 5 to every logit and nothing changes: only who is *more* real counts. The package calls it `relativistic`."
+    )
 
 
 def effect(answer: Callable) -> str:
@@ -142,7 +148,7 @@ def effect(answer: Callable) -> str:
     got = float(answer(run, turn, turns, **changes))
     if run.turn != 150 or run.log:
         raise Wrong(
-            "After your function the run itself had been played on or changed. Its twin is a branch too: leave `run` be.",
+            "Your function played on the run itself, or changed it. Its twin is a branch too: leave `run` be.",
             "run_changed",
         )
     mistakes = {
@@ -153,14 +159,14 @@ def effect(answer: Callable) -> str:
         ),
         "fork_turn": (
             changed - forked,
-            "You compare the branch at its end with the game at the fork: the twin must be played on for as many turns.",
+            "You compare the branch at its end with the game at the fork: the twin needs as many turns, too.",
         ),
         "sign": (twin - changed, "The sign is the other way round: below 0 must mean that the change helps."),
         "level": (changed, "This is JS of the changed branch. Asked is the difference to the same game unchanged."),
         "both_changed": (0.0, "The twin got the same changes, or there are none: the difference is always 0."),
     }
     if abs(got - (changed - twin)) < 1e-6:
-        return "The twin has the same weights at the fork, the same noise and the same number of turns: all but the change."
+        return "The twin has the same weights at the fork, the same noise, as many turns: all but the change."
     for reason, (value, message) in mistakes.items():
         if abs(got - value) < 1e-6:
             raise Wrong(message, reason)

@@ -1,7 +1,7 @@
 """What there is to see of a game at one moment: where the fakes are, where they are pulled, and what D says where.
 
-Looking changes nothing: the players are in eval mode, the noise and the real points are the view's own, and torch's
-stream goes on as if nothing had been drawn. Every number is finite, whatever the game has come to.
+Looking changes nothing: the players are in eval mode, and the noise and the real points are the view's own. (Torch's
+stream is left alone, not set and put back: another cell may be drawing from it.) Every number is finite.
 """
 
 import math
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from gan_course.distribution import Toy
-from gan_course.door import evaluating, forked
+from gan_course.door import evaluating
 from gan_course.game import Game
 from gan_course.laboratory.setup import Setup
 
@@ -84,7 +84,7 @@ class View:
         """The game now. Neither the game nor any random state changes."""
         G, D = game.G, game.D
         shown_by = game.averaged or G
-        with forked(game.device, 0), evaluating(G, D, shown_by):
+        with evaluating(G, D, shown_by):
             fakes, real_logits = G(self.z).requires_grad_(), D(self.real)
             fake_logits, paired = D(fakes), real_logits[:FAKES]
             d_loss, g_loss = game.loss.d(paired, fake_logits), game.loss.g(paired.detach(), fake_logits)

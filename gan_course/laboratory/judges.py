@@ -7,7 +7,7 @@ import torch
 from scipy.spatial import KDTree
 from torch import Tensor
 
-from gan_course.door import evaluating, forked
+from gan_course.door import evaluating
 from gan_course.laboratory.frame import undecided
 from gan_course.laboratory.run import Run
 
@@ -18,7 +18,7 @@ def network(run: Run, x: Tensor) -> np.ndarray:
     """What D of a run thinks of points x (n, 2): its logits (n,), less what its loss gives a point of which nothing is
     known; for a loss that only looks at differences, less their mean."""
     D = run.game.D
-    with torch.no_grad(), forked(run.game.device, 0), evaluating(D):
+    with torch.no_grad(), evaluating(D):
         logits = finite(D(x.to(run.game.device)))[:, 0]
     middle = undecided(run.game.loss.d)
     return logits - (logits.mean() if middle is None else middle)

@@ -6,6 +6,7 @@ can be done to it. Nothing here knows of threads or widgets.
 
 from collections.abc import Iterator
 
+from gan_course.game import NonFinite
 from gan_course.laboratory import sides, slow
 from gan_course.laboratory.catalogue import Catalogue
 from gan_course.laboratory.run import Run
@@ -70,7 +71,8 @@ class Lab:
             else:
                 self._turn()
         except Exception as error:
-            self.notice, self.playing, self._job, self.busy = excuse(error), False, None, -1.0
+            self.rest()
+            self.notice = excuse(error)
 
     def finish(self) -> None:
         """Do the whole of the job at hand."""
@@ -114,7 +116,10 @@ class Lab:
 def excuse(error: Exception) -> str:
     """One sentence for the learner."""
     words = str(error).strip() or "no reason was given"
-    return words if isinstance(error, (ValueError, FloatingPointError)) else f"{type(error).__name__}: {words}"
+    if isinstance(error, NonFinite):
+        found = words.partition(". ")[0]
+        return f"{found}: it was not played. Look back, and fork before the trouble with a lower rate; or reset."
+    return words if isinstance(error, ValueError) else f"{type(error).__name__}: {words}"
 
 
 def level(runs: list[Run], turn: int) -> Iterator[float]:

@@ -195,7 +195,7 @@ def take_side(lab: Lab, what: str, seconds: float = 60.0) -> None:
     lab.side = made[what]()
 
 
-def answer(lab: Lab, sure: int) -> None:
+def answer(lab: Lab, sure: int | None) -> None:
     if isinstance(lab.side, sides.Detective):
         lab.side.answer(sure)
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import torch
 
-from gan_course.door import forked
+from gan_course.door import check_penalised, forked
 from gan_course.game import Game, train
 from gan_course.laboratory import frame, truth
 from gan_course.laboratory.catalogue import Catalogue
@@ -151,10 +151,8 @@ class Run:
         catalogue = self.catalogue
         with forked(torch.device("cpu"), setup.seed):
             G, D = catalogue.players(self.start)
-        # Not the noise's seed: from one seed both draw the very same numbers, and G's z is how its real points deviate.
-        batches = self.toy.batches(setup.batch, seed=(setup.seed + 2**30) % 2**31)
         return train(
-            G, D, batches,
+            G, D, self.toy.batches(setup.batch, seed=setup.seed),
             loss=catalogue.loss(setup), penalties=catalogue.penalty_list(setup), constrain=catalogue.constraint(setup),
             opt_g=catalogue.optimiser(setup, "g", G), opt_d=catalogue.optimiser(setup, "d", D),
             d_steps=setup.d_steps, g_steps=setup.g_steps, average=setup.average or None, seed=setup.seed,
@@ -175,6 +173,7 @@ class Run:
         if eve is None or eve.turn != self.turn:
             eve = _Eve(self.turn, self.setup, {"g": game.opt_g, "d": game.opt_d})
         loss, penalties = catalogue.loss(new), catalogue.penalty_list(new)
+        check_penalised(game.D, penalties)
         optimisers = {
             player: eve.optimisers[player]
             if getattr(new, f"opt_{player}") == getattr(eve.setup, f"opt_{player}")

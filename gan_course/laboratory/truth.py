@@ -16,7 +16,7 @@ from torch.special import xlogy
 
 from gan_course import metrics
 from gan_course.distribution import Mixture, Toy
-from gan_course.door import evaluating, forked
+from gan_course.door import evaluating
 from gan_course.game import Game
 
 SAMPLES = 16384  # of G
@@ -103,7 +103,7 @@ def _w1(x: Tensor, y: Tensor) -> float:
 
 
 def _made(game: Game, G: nn.Module) -> Tensor:
-    with torch.no_grad(), forked(game.device, 0), evaluating(G):
+    with torch.no_grad(), evaluating(G):
         x = G(_noise(G.z_dim).to(game.device)).cpu().double()
     return torch.where(x.isfinite(), x, MOST).clamp(-MOST, MOST)
 
@@ -120,11 +120,13 @@ def _real(toy: Toy) -> Tensor:
 
 @lru_cache(maxsize=32)
 def _grid(toy: Toy, extent: tuple[float, float]) -> Tensor:
-    """p's masses on the finest grid that still leaves 64 samples to a cell, going by how many cells p seems to fill."""
+    """p's masses on the finest grid that leaves 64 samples to a cell, if p fills as many cells as its entropy says."""
     best = None
     for side in SIDES:
         p = _masses(toy, extent, side)
-        if best is not None and math.exp(-xlogy(p, p).sum()) > SAMPLES / 64:
+        inside = p[:-1].sum()
+        filled = torch.exp(-xlogy(p[:-1], p[:-1] / inside).sum() / inside)
+        if best is not None and 64 * filled > SAMPLES * inside:
             break
         best = p
     return best

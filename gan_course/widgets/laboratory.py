@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from tqdm.auto import tqdm
 
 from gan_course import plot
+from gan_course.device import tune_threads
 from gan_course.laboratory import truth
 from gan_course.laboratory.catalogue import Catalogue
 from gan_course.laboratory.clock import Clock
@@ -30,8 +31,8 @@ from gan_course.widgets.script import script
 
 LAYERS = ("real", "density", "fake", "verdict", "sheet", "arrows", "optimal")
 PANELS = ("controls", "graph", "charts", "truth", "timeline", "arena", "zoo", "sides", "sheet")
-FILES = ("words", "paint", "mesh", "stage", "charts", "thumbs", "graph", "sketch", "detective", "counterfeiter", "sides", "talk", "fields", "bar",
-         "stages", "controls", "timeline", "panels", "style", "main")  # fmt: skip
+FILES = ("words", "paint", "mesh", "stage", "charts", "thumbs", "graph", "sketch", "detective", "counterfeiter", "sides",
+         "talk", "fields", "bar", "stages", "controls", "timeline", "panels", "style", "main")  # fmt: skip
 SILENCE = 30.0  # seconds without a sign of the front end, after which a game pauses: nobody is looking
 
 
@@ -67,6 +68,7 @@ class Laboratory(anywidget.AnyWidget):
 
     def __init__(self, data=None, loss=None, penalty=None, generator=None, discriminator=None, *, trained=True,
                  panels=PANELS, layers=("real", "fake", "verdict", "arrows"), **rules):  # fmt: skip
+        tune_threads()  # networks this small are done before a second thread has woken up
         catalogue, chosen = Catalogue(), {}
         for kind, thing in (("data", data), ("loss", loss), ("generator", generator), ("discriminator", discriminator)):
             if isinstance(thing, str):
@@ -186,7 +188,7 @@ class Laboratory(anywidget.AnyWidget):
     def _tick(self, last: bool) -> None:
         """Between slices of play: a frame if one is due and the last one was drawn; now and then the rest."""
         now = time.monotonic()
-        if self._lab.playing and now - self._heard > SILENCE:
+        if self._lab.works() and now - self._heard > SILENCE:
             self._lab.rest()
             last = True
         if last:

@@ -782,6 +782,29 @@ plot.show(
 )
 
 # %% [markdown]
+# ### Your loss, live
+#
+# `train` takes any loss, and so does the **laboratory**: the same game, played while you watch, with all its rules in
+# reach. Below it plays on this lesson's ring, with smaller networks and larger steps so that it is quick, and with the two losses that you
+# derived, written out once more. Press *play*. Then
+#
+# - let only $D$ move, then only $G$ (the other one's *steps per turn* at 0): what do the arrows do in each case?
+# - change a sign in `mine` and run the cell again. What does a game look like in which $G$ wants to be caught?
+#
+# Lesson 05 is all about this instrument.
+
+# %%
+from gan_course import Loss
+from gan_course.widgets.laboratory import Laboratory
+
+mine = Loss(
+    d=lambda real, fake: softplus(-real).mean() + softplus(fake).mean(),
+    g=lambda real, fake: softplus(-fake).mean(),
+    name="mine",
+)
+Laboratory(data={"our ring": ring}, loss={"mine": mine}, panels=["controls"])
+
+# %% [markdown]
 # ## 11. When it goes wrong
 #
 # ### Exercise 02.5 · Diagnose five runs

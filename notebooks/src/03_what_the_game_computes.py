@@ -308,6 +308,31 @@ with torch.no_grad():
 print(f"|D - D*| where there are points: by hand {miss[:, dense > 0.01].mean():.3f}, by name {by_name:.3f}")
 
 # %% [markdown]
+# **Live, in a plane.** The same question in two dimensions, in the laboratory of lesson 02. The two played for 400 turns; then
+# $G$ was stopped, and $D$ learned alone for 300 more. The ground is $D$'s answer; the pink line runs where $p/(p+q)$ is one half.
+# (Hide *what D says*, and the ground is $p/(p+q)$ itself.) Press *play* and watch $D$ bend to the line. Then give the generator
+# one of its *steps per turn* back: now the line moves, too. How well does $D$ keep up?
+
+# %%
+from gan_course.laboratory import truth
+from gan_course.widgets.laboratory import Laboratory
+
+plane = Laboratory(data="two Gaussians", layers=["real", "fake", "verdict", "optimal"], panels=["controls"])
+
+
+def off_the_best(run):
+    """|D - D*|, averaged over the cells of a grid where there are points."""
+    best_d, known = truth.optimal(run.game, run.toy, run.view.extent)
+    return abs(run.look().verdict - best_d.astype(float))[known].mean() / 255
+
+
+in_the_game = off_the_best(plane.run)
+plane.change(g_steps=0)
+plane.play(300)
+print(f"|D - D*| in the game {in_the_game:.2f}, after 300 steps of D alone {off_the_best(plane.run):.2f}")
+plane
+
+# %% [markdown]
 # ## 4. A ratio, not a density
 #
 # $D^*$ depends on $p/q$ alone. Make both densities ten times smaller and nothing changes. So $D(x)$ does not tell how

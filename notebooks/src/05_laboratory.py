@@ -51,24 +51,26 @@ laboratory = Laboratory(data="ring")
 laboratory
 
 # %% [markdown]
-# Press **play**. Everything else may be done while it plays. Take five minutes and try each of these once:
+# Press **Play**. Everything else may be done while it plays. Take ten minutes, unfold the panels below the picture, and
+# try each of these once:
 #
 # | you want to | so |
 # |---|---|
-# | see one turn in slow motion | switch *slow motion* on, and press *next* |
-# | let one player alone move | *step D*, *step G* |
-# | change a rule at once | learning rates, steps a turn, loss, optimiser, penalties |
-# | change what they are made of | data, layers, width, noise: the game begins anew |
-# | draw data of your own | the data *drawing*, with the pointer or the arrow keys |
-# | go back | drag the time line; from there, *fork* |
-# | compare | the arena: up to six games with the same data and seed |
-# | know the truth | the layer *optimal* shows $p/(p+q)$, the panel *truth* shows JS and more |
-# | fall ill, and be cured | the failure zoo |
-# | play a side | be the detective, or be the counterfeiter |
+# | see one turn in slow motion | *Slow motion*, then *Next sub-step* |
+# | let one player alone move | *Step D*, *Step G* |
+# | change a rule at once | the settings marked *live*: loss, optimisers, learning rates, steps per turn, penalties |
+# | change what it is made of | those marked *begins anew*: data, networks, noise, seed |
+# | bring data of your own | *Draw*, with the pointer or the arrow keys |
+# | go back, and try it differently | drag the *Timeline*, then *Fork here* |
+# | compare | the *Arena*: up to six games with the same data and seed |
+# | know the truth | show *the best D*: where $p/(p+q)$ is one half; the panel *What is true*: JS and more |
+# | see a game fail | the *Failure zoo* |
+# | play a side | be the discriminator, or be the generator |
 #
-# Whatever you change is noted in a list, marked on the curves, and can be saved as a small file: somebody who loads it gets
-# your run, turn by turn. Much of this was in *GAN Lab* first, a page in the browser (Kahng et al. 2019). What is new here is what runs behind it:
-# your own Python.
+# The sentence above the picture says what is happening, from what is measured just now. Whatever you change is listed,
+# marked on the curves, and can be saved as a small file: who loads it gets your very run, turn by turn.
+# Much of this was first in *GAN Lab*, a page in the browser (Kahng et al. 2019). What is new is what runs behind it: your own
+# Python.
 #
 # ### There is no magic in it
 #
@@ -213,7 +215,7 @@ five.play(150)
 five
 
 # %% [markdown]
-# The three games stand at turn 150. Drag the time line from the left to the right and watch all three; then press *play*.
+# The three games stand at turn 150. Drag the *Timeline* from the left to the right and watch all three; then press *Play*.
 # Where are the fakes of the third game? Where will they be fifty turns later?
 #
 # And now with four seeds each, from the start to turn 300:
@@ -250,7 +252,7 @@ reveal(
     truth=3 if max(order) - min(order) < 0.05 else order.index(max(order)),
     because="JS at the end, mean and standard deviation of four seeds: "
     + "; ".join(f"{name} {spread(x)}" for name, x in far.items())
-    + f". One fitted Gaussian has {BASELINE:.2f}, real points {FLOOR:.2f}.",
+    + f". One fitted Gaussian has {BASELINE:.2f}, real points {FLOOR:.3f}.",
 )
 
 # %% [markdown]
@@ -340,7 +342,8 @@ reveal(
 # them. **Losses at $2\log 2$ and a $D$ at one half mean that this $D$ cannot tell. They do not mean that there is nothing
 # to tell.**
 #
-# Here are both detectives, with the same fakes before them: what $D$ says, and what it should say.
+# Here are both detectives before the same fakes: what $D$ says, and what it should say. (Grey: nothing falls there, so nobody
+# can know. The fakes are drawn on the left only; on the right they are where it is orange.)
 
 # %%
 seen = games["one step each"][0]
@@ -353,8 +356,8 @@ image = right.imshow(best, origin="lower", extent=seen.view.extent * 2, cmap=plo
 fig.colorbar(image, ax=right, label="p / (p + q)", shrink=0.8)
 right.set_title("what the best D would say")
 right.set_facecolor("#BBBBBB")
-for ax in (left, right):
-    plot.scatter(ax, fake=seen.look().fakes, extent=seen.view.extent)
+right.set(xlabel="$x_1$", ylabel="$x_2$")
+plot.scatter(left, fake=seen.look().fakes, extent=seen.view.extent)
 plot.show(
     fig,
     "Left: the discriminator's ground is pale nearly everywhere. Right: the best discriminator is blue on the eight "
@@ -386,17 +389,17 @@ print(f"after 300 steps of D alone it is right on {spread(alone)}, the best poss
 # So this network *can* see most of it. In the game it does not, because $G$ never stands still: with each turn what $D$
 # has just learned is out of date. (The seeds differ: not every $D$ gets there in 300 steps.)
 #
-# **Now you.** Below, take the side of the *detective*: you see examples of both kinds, then one point after another, and
-# say how sure you are that it is real. Your curve is set beside the network's and beside the best possible one. The network's
-# ground is hidden, of course. Against this network you have a fair chance.
+# **Now you.** *Be the discriminator*: you see examples of both kinds, then one point after another, and say how sure you
+# are that it is real. In the end your curve is set beside the network's and the best possible one, on the same points.
+# Against this network you have a fair chance.
 
 # %%
 sides = Laboratory(data="ring", panels=["sides"], layers=["real", "fake"])
 sides
 
 # %% [markdown]
-# Then take the other side, the *counterfeiter*: drag your points so that a living $D$ takes them for real. You do not see
-# the data. Notice what you look at: the ground, its colour and its slope. That is all that $G$ ever gets.
+# Then *be the generator*: drag your points so that a living $D$ takes them for real. You do not see the data. Notice what
+# you look at: the ground, its colour and its slope. That is all that $G$ ever gets.
 #
 # ## 5. Third question: a loss of your own?
 #
@@ -446,8 +449,8 @@ for place, x in enumerate(paid.values()):
     ax.plot([place + 0.2] * 4, x, "ok", markersize=4, label="one seed" if place == 0 else None)
 ax.axhline(BASELINE, color=plot.MUTED, linestyle="--", label="one Gaussian")
 plot.floor(ax, FLOOR, "real points")
-ax.legend(fontsize=8, loc="center right")
-ax.set_ylim(0, 0.85)
+ax.legend(fontsize=8, loc="upper left", ncols=3)
+ax.set_ylim(0, 0.9)
 plot.show(fig, "Paid for all fakes or for the best half, JS ends alike; paid for the worst half it ends much higher.")
 
 # %%
@@ -455,7 +458,8 @@ means = [x.mean().item() for x in paid.values()]
 reveal(
     "05.c",
     truth=3 if max(means) - min(means) < 0.05 else means.index(max(means)),
-    because="; ".join(f"{name} {spread(x)}" for name, x in paid.items()) + f" (four seeds; one Gaussian {BASELINE:.2f}).",
+    because="; ".join(f"{name} {spread(x)}" for name, x in paid.items())
+    + f" (four seeds; one Gaussian {BASELINE:.2f}).",
 )
 
 # %% [markdown]
@@ -503,7 +507,9 @@ check("05.2", (pair_d, pair_g))
 
 # %%
 try:
-    display(Laboratory(data="ring", loss={"pairs": Loss(d=pair_d, g=pair_g, name="pairs")}, panels=["controls", "charts"]))
+    display(
+        Laboratory(data="ring", loss={"pairs": Loss(d=pair_d, g=pair_g, name="pairs")}, panels=["controls", "charts"])
+    )
 except (TypeError, ValueError) as error:
     print(error)
 
@@ -539,8 +545,10 @@ forks.play(100)
 forks
 
 # %% [markdown]
-# Three runs with one past. You can fork at any other turn: drag the time line there first. Again with four seeds, and every branch is compared with
-# the unchanged branch *of the same run*: so how lucky a seed was drops out of the comparison.
+# Three runs with one past. (To fork by hand, drag the *Timeline* to a turn, choose what to change, and press *Fork*.)
+#
+# Again with four seeds. Every branch is compared with the unchanged branch *of the same run*, so that how lucky a seed was
+# drops out of the comparison.
 
 # %%
 branches = {"unchanged": {}, "slower D": {"lr_d": 0.001}, "slower G": {"lr_g": 0.001}}
@@ -565,19 +573,23 @@ plot.show(fig, "With a slower D, JS is as in the unchanged games. With a slower 
 nearer = {name: bool(x.mean() < -0.02 and (x < 0).all()) for name, x in gain.items()}
 reveal(
     "05.d",
-    truth={(True, False): 0, (False, True): 1, (True, True): 2, (False, False): 3}[nearer["slower D"], nearer["slower G"]],
+    truth={(True, False): 0, (False, True): 1, (True, True): 2, (False, False): 3}[
+        nearer["slower D"], nearer["slower G"]
+    ],
     because="; ".join(f"{name}: JS changes by {x.mean():+.3f} ± {x.std():.3f}" for name, x in gain.items())
     + f" (it is {after['unchanged'].mean():.2f} in the unchanged branch).",
 )
 
 # %% [markdown]
-# One rate was divided by five in each branch. What counts is whose. With a slower $G$ the same $D$ has time to look: it is the first
-# question's answer once more, at no extra cost. A slower $D$ gives $G$ nothing. Ratios of rates are no law, though: they
-# depend on the loss, the optimiser and the data.
+# One rate was divided by five in each branch. What counts is whose. Look at the first point of the right picture: the gain is
+# there at once, and the band is narrow. The unchanged games swing, as lesson 04 taught you to expect; a slow $G$
+# does not overshoot, and its $D$ has time to look. It is the first question's answer once more, at no extra cost. A slower
+# $D$ gives $G$ nothing. (This is no law about ratios: they depend on the loss, the optimiser and the data. And a $G$ that is slow from
+# the first turn on has a long way to go: see the last line of the next question's picture.)
 #
 # ### Exercise 05.3 · The comparison that was too good
 # *medium · core · 8 minutes · find the planted bug.* A colleague wrote this to measure what a change does. It
-# says that a *slower D* is a great help, on four seeds out of four:
+# says that a *slower D* is a great help, on both of the seeds that they tried:
 
 
 # %%
@@ -587,7 +599,7 @@ def colleagues_effect(run, turn, turns, **changes):
     return changed.measure().js - run.measure().js
 
 
-says = [colleagues_effect(run, 200, 200, lr_d=0.001) for run in games["one step each"]]
+says = [colleagues_effect(run, 300, 300, lr_d=0.001) for run in games["one step each"][:2]]
 print("slower D:", ", ".join(f"{x:+.3f}" for x in says))
 
 # %% [markdown]
@@ -649,17 +661,20 @@ for ax, (title, group) in zip(axes, {"another loss": by_loss, "another pace": by
     for row, x in enumerate(group.values()):
         ax.plot(x, [row] * 4, "^", color=plot.FAKE, markersize=6)
         ax.plot(x.mean(), row, "|", color="black", markersize=16)
-    ax.set(yticks=range(len(group)), yticklabels=list(group), title=title, xlim=(0, 0.75), ylim=(len(group) - 0.5, -0.5))
+    ax.set(
+        yticks=range(len(group)), yticklabels=list(group), title=title, xlim=(0, 0.75), ylim=(len(group) - 0.5, -0.5)
+    )
     ax.axvline(FLOOR, color=plot.MUTED, linestyle=":", label="floor: real points")
     ax.axvline(BASELINE, color=plot.MUTED, linestyle="--", label="one Gaussian")
 axes[0].legend(fontsize=8, loc="lower left")
 axes[1].set_xlabel("JS to the data after 300 turns: four seeds, and their mean")
-plot.show(fig, "Above: five losses whose four seeds lie close together. Below: four paces, spread over twice that range or more.")
+plot.show(
+    fig,
+    "Above: five losses whose four seeds lie close together. Below: four paces, spread over twice that range or more.",
+)
 
 # %%
-widths = [
-    max(x.mean() for x in group.values()) - min(x.mean() for x in group.values()) for group in (by_loss, by_pace)
-]
+widths = [max(x.mean() for x in group.values()) - min(x.mean() for x in group.values()) for group in (by_loss, by_pace)]
 reveal(
     "05.e",
     truth=0 if widths[0] > 1.3 * widths[1] else 1 if widths[1] > 1.3 * widths[0] else 2,

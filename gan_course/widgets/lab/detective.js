@@ -23,7 +23,7 @@ function makeDetective(host, ask, begin) {
   const chart = make("canvas", { class: "sides-roc", role: "img" });
   const rows = make("tbody"), said = make("p");
   const again = makeButton("Play again", () => begin("detective"));
-  const heads = ["", "AUC", "right", "AUC in the long run"].map((words) => make("th", { scope: "col" }, words));
+  const heads = ["", "AUC", "right", "long-run AUC"].map((words) => make("th", { scope: "col" }, words));
   const table = make("table", {}, make("caption", {}, "On the points that you judged"), make("thead", {}, make("tr", {}, ...heads)), rows);
   const curves = make("div", { class: "sides-curves" }, chart, table);
   const ended = make("div", { class: "sides-ended" }, curves, said, again);

@@ -7,7 +7,7 @@ const SIDES_STYLE = `
 .sides-picture { width: min(100%, 400px); aspect-ratio: 1; border-radius: 4px; box-sizing: border-box; touch-action: none;
   border: 1px solid var(--jp-border-color1, #888); }
 .sides-picture:focus-visible { outline: 3px solid #d55e00; outline-offset: 2px; }
-.sides-panel { flex: 1 1 240px; max-width: 460px; display: grid; gap: 10px; }
+.sides-panel { flex: 1 1 240px; min-width: 0; max-width: 460px; display: grid; gap: 10px; }
 .sides-asking, .sides-ended { display: grid; gap: 10px; justify-items: start; }
 .sides-place { font-weight: 600; }
 .sides-told { min-height: 1.5em; }
@@ -21,7 +21,7 @@ const SIDES_STYLE = `
 .sides .sides-real { border-color: #0072b2; }
 .sides-roc { width: min(100%, 260px); aspect-ratio: 1; }
 .sides-curves { display: grid; gap: 8px; }
-.sides td, .sides th[scope=row] { white-space: nowrap; }
+.sides td { white-space: nowrap; }
 .sides caption { text-align: left; font-size: 13px; }
 .sides th i { display: inline-block; width: 26px; margin-right: 6px; vertical-align: middle; }
 .sides-checks { display: grid; gap: 4px; }`;
