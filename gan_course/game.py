@@ -64,8 +64,7 @@ class Game(Iterator[Step]):
         self.opt_g, self.opt_d, self.d_steps, self.g_steps = opt_g, opt_d, d_steps, g_steps
         self.device = next(G.parameters()).device
         # The game has its own source of randomness: sampling or plotting between turns does not change the run.
-        # Far from the seed itself: data drawn from the same seed would deviate from their modes by this very noise.
-        self.rng, self._noise = torch.Generator(self.device).manual_seed((seed + 2**31) % 2**32), noise
+        self.rng, self._noise = torch.Generator(self.device).manual_seed(seed), noise
         self._average = AveragedModel(G, multi_avg_fn=get_ema_multi_avg_fn(average)) if average else None
         self.index = 0
         # Reading a number back from a GPU makes it wait, so there the check for NaN comes once in 100 turns.

@@ -374,3 +374,14 @@ def test_the_method_fits_one_screen():
     lines = sum(len(inspect.getsource(f).splitlines()) for f in (
         game_module.Game.__next__, game_module.Game._improve_d, game_module.Game._improve_g))  # fmt: skip
     assert lines <= 60
+
+
+def test_noise_and_data_of_one_seed_have_nothing_in_common():
+    """From one stream, G's noise would be the very deviation of the real points from their modes."""
+    G, D = pair()
+    game = gc.train(G, D, gc.toy.gaussian((0.0, 0.0), 1.0).batches(256, seed=5), seed=5)
+    real = gc.toy.gaussian((0.0, 0.0), 1.0).batches(256, seed=5)
+    turns = [(next(real), game.noise(256), game.noise(256)) for _ in range(20)]  # for D's update, and for G's
+    for player in (1, 2):
+        pairs = torch.cat([torch.cat([turn[0], turn[player]], dim=1) for turn in turns])
+        assert torch.corrcoef(pairs.T)[:2, 2:].abs().max() < 0.06  # four standard deviations at 5120 pairs

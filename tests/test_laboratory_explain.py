@@ -109,7 +109,7 @@ def test_data_without_modes_can_collapse_too():
 
 
 def test_too_weak():
-    run = played(200, **LINEAR, lr_g=1e-5, lr_d=1e-5)
+    run = played(300, **LINEAR, lr_g=1e-5, lr_d=1e-5)
     put(run.game.G, [[0.6, 0.0], [0.0, 0.6]], [0.9, 0.9])
     put(run.game.D, [[0.0, 0.0]], [0.0])
     for i, item in enumerate(run.frames.items):
@@ -128,9 +128,9 @@ def test_too_weak():
 
 def test_oscillation():
     strong = {"opt_g": "Adam, momentum 0.9", "opt_d": "Adam, momentum 0.9", "lr_g": 0.02, "lr_d": 0.02}
-    said = [explain(played(300, seed=seed, **strong)) for seed in range(2)]
+    said = [explain(played(320, seed=seed, **strong)) for seed in range(2)]
     assert all("oscillation" in s for s in said)
-    quiet = [explain(played(300, seed=seed, lr_g=0.001, lr_d=0.001, penalties={"R1": 0.5})) for seed in range(2)]
+    quiet = [explain(played(320, seed=seed, lr_g=0.001, lr_d=0.001, penalties={"R1": 0.5})) for seed in range(2)]
     assert not any("oscillation" in s or "collapse" in s for s in quiet)
 
 

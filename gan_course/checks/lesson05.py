@@ -2,6 +2,7 @@
 
 from gan_course.checks.engine import Exercise
 from gan_course.checks.judges05 import beaten, effect, mended, pairs
+from gan_course.checks.patients05 import diagnosis, prescription
 
 
 def _exercise(number, title, difficulty, importance, minutes, judge, *hints, kind="build") -> Exercise:
@@ -35,5 +36,18 @@ EXERCISES = [
         "Both at once. And when there is little left to do, even smaller steps of G.",
         "At turn 300 `change(lr_g=0.001, d_steps=3)`, at turn 700 `change(lr_g=0.0003)`, then on to turn 1000.",
         kind="measure",
+    ),
+    _exercise(
+        5, "Who has what?", "medium", "core", 8, diagnosis,
+        "Begin with the patient whose fakes hardly move, then with the one whose fakes are furthest away.",
+        "Of the two that are left, one reaches all modes.",
+        "Fakes that stand still before a sure D: no gradient. Fakes far from all data: nobody holds them.",
+        kind="diagnose",
+    ),
+    _exercise(
+        6, "Cure them", "medium", "core", 12, prescription,
+        "For each patient: which player is too slow, or too fast, or gets nothing?",
+        "The sixth question answers one of the three. The others suffer from a D that cannot keep up with its G.",
+        "For B another optimiser of G; for D a D that learns a hundred times faster; for A a slower G and a faster D.",
     ),
 ]  # fmt: skip

@@ -18,7 +18,7 @@ from gan_course.laboratory.run import Run
 from gan_course.laboratory.truth import Measured
 
 RECENT = 50  # turns for which a change, or the beginning, is news
-SETTLED = 200  # turns before which it is too early to say that nothing comes of it
+SETTLED = 300  # turns before which it is too early to say that nothing comes of it
 WINDOW = 8  # measures that are looked at for progress
 LOW = 1e-3  # a norm of G's gradient below which it says next to nothing
 
@@ -56,6 +56,18 @@ class _State:
         """A share of points that the best D reaches at least: 1/2 + TV/2, and TV >= JS / ln 2 (Lin 1991, Theorem 3)."""
         return 0.5 + max(0.0, self.now.js - self.floor.js) / (2 * math.log(2))
 
+    @property
+    def restless(self) -> bool:
+        """Whether the fakes roam where they should have settled. Getting nearer by leaps under a weak D does not last."""
+        return self.roams and self.turn >= SETTLED and (self.fall is None or self.lags)
+
+    @property
+    def lags(self) -> bool:
+        """Whether D hardly takes sides (its mean distance from 50 %), where a good D could and G is far away."""
+        sure = np.abs(np.concatenate([self.seen.p_real, self.seen.p_fake]) / 255 - 0.5).mean()
+        far = self.now.w1 > 3 * self.floor.w1 and self.turn >= SETTLED
+        return bool(far and sure < 0.05 and self.right < self.best_right - 0.2)
+
     @cached_property
     def outside(self) -> float:
         lo, hi = self.run.view.extent
@@ -66,8 +78,7 @@ class _State:
         """The measure that fell: its name, its mean in the older and in the newer half of the last measures, and the
         turns that these span. It fell if the newer mean is nearer the floor by a fifth, and below every older value."""
         kept = self.run.measures
-        # Where the fakes roam, a few measures in a row fall by chance.
-        for window in (WINDOW,) if self.roams else (WINDOW, WINDOW // 2):
+        for window in (WINDOW, WINDOW // 2):
             turns = kept.turns[-window:]
             for name in ("w1", "js"):
                 old, new = np.array_split([getattr(item, name) for item in kept.items[-window:]], 2)
@@ -148,17 +159,20 @@ def _vanishing(s: _State) -> str | None:
     )
 
 
-def _collapsed(s: _State) -> str | None:
+def _sick(s: _State) -> str | None:
+    """Collapse and oscillation, which often come together, and whether a weak D is behind it."""
+    signs = []
     if s.modes and s.modes > 1 and s.at_modes <= s.modes / 2 and s.now.quality > 0.3:
-        what = f"G's fakes lie at {s.at_modes} of {s.modes} modes (mode collapse)"
-    elif s.width < 0.35 * s.reach and s.travelled > 0.2 * s.reach:
-        what = f"G puts all its fakes in one spot, {s.width:.2f} wide where the data is {s.reach:.2f} (mode collapse)"
-    else:
-        return None
-    if s.roams:
+        signs = [f"lie at {s.at_modes} of {s.modes} modes (mode collapse)"]
+    elif s.width < 0.35 * s.reach and s.travelled > 0.2 * s.reach and (s.roams or s.right < 0.95):
+        signs = [f"lie in one spot, {s.width:.2f} wide where the data is {s.reach:.2f} (mode collapse)"]
+    if s.restless:
         away, turns = s.roaming
-        return f"{what}, and does not settle: they move by {away:.1f} in {turns} turns (oscillation)."
-    return f"{what}; D is right on {_share(s.right)} of points, and {_w1(s)}."
+        signs += [f"move by {away:.1f} in {turns} turns without settling (oscillation)"]
+    if not signs:
+        return None
+    behind = f"D is too weak to hold them, {_lag(s)}" if s.lags else f"D is right on {_share(s.right)} of points"
+    return f"G's fakes {' and '.join(signs)}; {_w1(s)}, and {behind}."
 
 
 def _near(s: _State) -> str | None:
@@ -177,16 +191,6 @@ def _progress(s: _State) -> str | None:
     )
 
 
-def _oscillating(s: _State) -> str | None:
-    if not s.roams or s.turn < SETTLED:
-        return None
-    away, turns = s.roaming
-    return (
-        f"The players chase each other (oscillation): a fake moves by {away:.1f} in {turns} turns, yet comes no "
-        f"nearer: {_w1(s)}."
-    )
-
-
 def _too_strong(s: _State) -> str | None:
     if s.right < 0.95:
         return None
@@ -197,12 +201,7 @@ def _too_strong(s: _State) -> str | None:
 
 
 def _too_weak(s: _State) -> str | None:
-    if s.right > s.best_right - 0.2 or s.now.w1 < 3 * s.floor.w1 or s.turn < SETTLED:
-        return None
-    return (
-        f"D is too weak to teach G: it is right on {_share(s.right)} of points, where the best D would be on at least "
-        f"{_share(s.best_right)}, and {_w1(s)}."
-    )
+    return f"D is too weak to teach G, {_lag(s)}, and {_w1(s)}." if s.lags else None
 
 
 def _still(s: _State) -> str:
@@ -210,7 +209,7 @@ def _still(s: _State) -> str:
 
 
 _CASES: tuple[Callable[[_State], str | None], ...] = (
-    _begun, _astray, _vanishing, _collapsed, _near, _progress, _oscillating, _too_strong, _too_weak, _still
+    _begun, _astray, _vanishing, _near, _sick, _progress, _too_strong, _too_weak, _still
 )  # fmt: skip
 _NAMES = {"w1": "the Wasserstein distance", "js": "JS"}
 _SETTINGS = {
@@ -230,6 +229,10 @@ def _js(s: _State) -> str:
 
 def _w1(s: _State) -> str:
     return f"the Wasserstein distance is {s.now.w1:.2f} (real data: {s.floor.w1:.2f})"
+
+
+def _lag(s: _State) -> str:
+    return f"right on {_share(s.right)} of points where the best D would be on at least {_share(s.best_right)}"
 
 
 def _modes(s: _State) -> str:

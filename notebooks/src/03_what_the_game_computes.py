@@ -314,7 +314,7 @@ print(f"|D - D*| where there are points: by hand {miss[:, dense > 0.01].mean():.
 # one of its *steps per turn* back: now the line moves, too. How well does $D$ keep up?
 
 # %%
-from gan_course.laboratory import truth
+from gan_course.laboratory.truth import optimal
 from gan_course.widgets.laboratory import Laboratory
 
 plane = Laboratory(data="two Gaussians", layers=["real", "fake", "verdict", "optimal"], panels=["controls"])
@@ -322,7 +322,7 @@ plane = Laboratory(data="two Gaussians", layers=["real", "fake", "verdict", "opt
 
 def off_the_best(run):
     """|D - D*|, averaged over the cells of a grid where there are points."""
-    best_d, known = truth.optimal(run.game, run.toy, run.view.extent)
+    best_d, known = optimal(run.game, run.toy, run.view.extent)
     return abs(run.look().verdict - best_d.astype(float))[known].mean() / 255
 
 

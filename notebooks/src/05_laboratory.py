@@ -716,3 +716,232 @@ check("05.4", steered)
 # %%
 # hint("05.4")
 # solution("05.4")
+
+# %% [markdown]
+# ## 8. Sixth question: what cures this game?
+#
+# Here is the patient that was promised: the *minimax* loss, a $D$ that makes two fast steps a turn, a $G$ with plain
+# gradient descent. After 100 turns $D$ is right on all points, and the fakes stand still. Lesson 03 explained why: minimax passes on only
+# the share $D(G(z))$ of $D$'s slope, and that is next to nothing.
+
+# %%
+ward = Laboratory(
+    data="ring", loss="minimax", opt_g="SGD", lr_g=0.002, lr_d=0.01, d_steps=2, trained=False,
+    panels=["controls", "charts", "timeline", "zoo"],
+)  # fmt: skip
+ward.play(100)
+ward
+
+# %%
+predict(
+    "05.f",
+    "One setting may change, while the game runs; then 200 more turns. Which change brings the fakes nearest to the data?",
+    [
+        "The non-saturating loss: this is what it is for",
+        "R1 with weight 1: it takes the steepness out of D",
+        "One step of D in place of two",
+        "Adam for G, in place of plain gradient descent",
+    ],
+)
+
+# %% [markdown]
+# Try it in the laboratory first: change one thing, play to turn 300, drag the *Timeline* back to turn 100, fork, and try the next. Then with four seeds:
+
+# %%
+patient = {"loss": "minimax", "opt_g": "SGD", "lr_g": 0.002, "lr_d": 0.01, "d_steps": 2}
+treatments = {
+    "non-saturating loss": {"loss": "non-saturating"},
+    "R1, weight 1": {"penalties.R1": 1.0},
+    "one step of D": {"d_steps": 1},
+    "Adam for G": {"opt_g": "Adam"},
+}
+ill = play(100, **patient)
+treated = {name: [branch(run, 100, 200, **change) for run in ill] for name, change in treatments.items()}
+print(f"{'before':20}  D is right {spread(torch.tensor([run.look().right for run in ill]))}")
+for name, runs in treated.items():
+    last = [run.measures.items[-1] for run in runs]
+    print(
+        f"{name:20}  JS {spread(torch.tensor([m.js for m in last]))}   modes {', '.join(f'{m.modes:.0f}' for m in last)}"
+    )
+
+# %%
+fig, axes = plot.figure(1, 4, width=11, height=3.2)
+for ax, (name, runs) in zip(axes, treated.items(), strict=True):
+    plot.verdict(ax, runs[0].game.D, runs[0].view.extent)
+    plot.scatter(ax, runs[0].view.real, runs[0].look().fakes, runs[0].view.extent)
+    ax.get_legend().remove()
+    ax.set(title=name, xticks=[], yticks=[], xlabel="", ylabel="")
+    ax.images[0].colorbar.remove()
+plot.show(
+    fig,
+    "Seed 0 after each treatment. Non-saturating: all fakes at one or two clouds. R1, and one step of D: hardly any "
+    "progress. Adam: fakes all round the ring.",
+)
+
+# %%
+ends = [late_js(runs).mean().item() for runs in treated.values()]
+reveal(
+    "05.f",
+    truth=ends.index(min(ends)),
+    because="Mean JS over four seeds: " + "; ".join(f"{n} {x:.2f}" for n, x in zip(treated, ends, strict=True)) + ".",
+)
+
+# %% [markdown]
+# The textbook cure does set the game moving: $G$ now gets the whole of $D$'s steep slope. Before so sure a $D$ that is a hard
+# push, and all fakes land on the nearest cloud or two: one illness is traded for another. R1 makes $D$ gentle, but $G$'s steps
+# stay as tiny as they were. Adam divides each gradient by its own recent size, so that a faint
+# signal gives a full step (the "honest remark" of lesson 03, now in the plane).
+#
+# So look at *all* that feeds a step: the loss, the slope of $D$, and the optimiser. And two changes at once are often
+# better than one: now it is your turn.
+#
+# ### Exercise 05.5 · Who has what?
+# *medium · core · 8 minutes · diagnose these runs.* Four games on the ring. One is well, three are ill. All causes, in measured words:
+#
+# - `"vanishing gradient"`: $D$ is sure and right, and the fakes stand still;
+# - `"mode collapse"`: the fakes lie together, at a mode or two, and go from there to the next;
+# - `"D too weak"`: the fakes have left the data altogether; nobody pulls them back;
+# - `"oscillation"`: the fakes are spread as widely as the data, and swing without coming nearer;
+# - `"healthy"`.
+
+# %%
+from gan_course.checks.patients05 import admit
+
+
+def signs(run):
+    """What one can measure: how often D is right, and the best D; modes; spread, way and distance of the fakes."""
+    now, before = run.frames.items[-1], run.frames.items[-6]  # 50 turns apart
+    measured = run.measures.items[-1]
+    spread_out = np.linalg.norm(now.fakes.std(0))
+    way = np.linalg.norm(now.fakes - before.fakes, axis=1).mean()
+    return now.right, best_right(*masses(run)), measured.modes, spread_out, way, measured.w1
+
+
+print("patient  turn   D is right   best possible   modes   spread   way in 50 turns   distance to the data")
+for name in "ABCD":
+    run = admit(name)
+    right, best, modes, spread_out, way, distance = signs(run)
+    print(
+        f"{name:7} {run.turn:5} {right:12.2f} {best:15.2f} {modes:7.0f} {spread_out:8.2f} {way:17.4f} {distance:22.2f}"
+    )
+print(f"{'data':40} {8:10} {np.linalg.norm(ring.sample(4000, seed=3).std(0)):8.2f} {'':17} "
+      f"{truth.floor(run.toy, run.view.extent).w1:22.2f}")  # fmt: skip
+
+# %%
+# exercise 05.5
+#: solution
+# B: right on all points, and the fakes stand still. D: further from the data than the ring is wide. A: two modes, a small
+# spread, and a long way to go in 50 turns. C: all modes, the spread of the data, and the smallest distance.
+diagnosis = {"A": "mode collapse", "B": "vanishing gradient", "C": "healthy", "D": "D too weak"}
+#: stub
+# diagnosis = {"A": ..., "B": ..., "C": ..., "D": ...}
+#: end
+
+# %%
+check("05.5", diagnosis)
+
+# %%
+# hint("05.5")
+# solution("05.5")
+
+# %% [markdown]
+# ### Exercise 05.6 · Cure them
+# *medium · core · 12 minutes.* You may look into their files:
+#
+# | patient | its rules, where they are not the standard ones |
+# |---|---|
+# | A | learning rates: $G$ 0.02, $D$ 0.001 |
+# | B | minimax; $G$ with SGD, rate 0.002; $D$ two steps, rate 0.01 |
+# | C | three steps of $D$ |
+# | D | learning rate of $D$ 0.0001 |
+#
+# Prescribe for each of the three that are ill: at most **two** settings, to be changed while it runs. The check forks each
+# patient where it stands, makes your changes, plays 250 turns and measures twice: at least 7 of 8 modes, and JS below 0.5. The names
+# of settings are those of `Setup`: `lr_g`, `lr_d`, `d_steps`, `g_steps`, `loss`, `opt_g`, `opt_d`,
+# `"penalties.R1"`; optimisers are `"Adam"`, `"SGD"`, `"RMSprop"`.
+
+# %%
+# exercise 05.6
+#: solution
+# A: D must keep up, so G slows down and D speeds up. B: a faint gradient, and an optimiser that does not mind.
+# D: a detective that learns again, fast enough to bring back fakes that are far away.
+cures = {"A": {"lr_g": 0.002, "lr_d": 0.005}, "B": {"opt_g": "Adam"}, "D": {"lr_d": 0.01, "d_steps": 3}}
+#: stub
+# cures = ...  # {"a patient": {"a setting": its value, ...}, ...}
+#: end
+
+# %%
+check("05.6", cures)
+
+# %%
+# hint("05.6")
+# solution("05.6")
+
+# %% [markdown]
+# The *Failure zoo* of the laboratory has five more patients, each with a cure to compare with yours.
+#
+# ## 9. What is not true
+#
+# Each line with the figures of this notebook (means of four seeds).
+
+# %%
+collapsed, healthy = table["G five steps"], table["one step each"]
+untrue = {
+    "A detective must not be too strong": f"with five steps of D, JS was {far['D five steps'].mean():.2f}, against "
+    f"{far['one step each'].mean():.2f} with one; what wrecked the game was five steps of G ({far['G five steps'].mean():.2f})",
+    "When the losses reach 1.39 and 0.69, the game is won": f"the collapsed games had {collapsed[2][:, 0].mean():.2f} and "
+    f"{collapsed[2][:, 1].mean():.2f}, at JS {far['G five steps'].mean():.2f}",
+    "When D says one half, there is nothing left to see": f"D was right on {healthy[0].mean():.0%} of the points, the best "
+    f"detective would have been on {healthy[1].mean():.0%}",
+    "G learns most from its worst mistakes": f"paid for its worst half alone it ended at JS {paid['worst half'].mean():.2f}, "
+    f"paid for all at {paid['all fakes'].mean():.2f}",
+    "D and G need equal learning rates": f"with G's divided by five JS changed by {gain['slower G'].mean():+.3f}, with D's "
+    f"by {gain['slower D'].mean():+.3f}",
+    "The right loss makes the difference": f"five losses spread over {widths[0]:.2f} of JS, four paces over {widths[1]:.2f}",
+    "The non-saturating loss cures a vanishing gradient": f"it brought back {np.mean([r.measures.items[-1].modes for r in treated['non-saturating loss']]):.0f} "
+    f"modes of 8, Adam with the old loss {np.mean([r.measures.items[-1].modes for r in treated['Adam for G']]):.0f}",
+}
+say("\n".join(f"- *{claim}.* Not so, here: {fact}." for claim, fact in untrue.items()))
+
+# %% [markdown]
+# "Here" is a ring of eight clouds, small networks and a few hundred turns. Each of these sentences has been true somewhere, for somebody. What
+# you take home is not the opposite sentence but the way to find out: fork, one change, several seeds, a floor and a baseline.
+#
+# ## Quiz
+
+# %%
+quiz("05")
+
+# %% [markdown]
+# ## Recap
+#
+# | you asked | you found, on this ring |
+# |---|---|
+# | five turns for the detective? | it helps, for three times the work; five turns for the counterfeiter collapse the game |
+# | what would the best detective see? | far more than $D$ does: $D$ is always behind, because $G$ moves |
+# | a loss of your own? | any pair of functions plays; paid for its worst half alone, $G$ wrecks the game |
+# | one thing changed? | fork; compare twins at the same turn; a slower $G$ stops the swinging, a slower $D$ does nothing |
+# | which loss? | the pace matters more |
+# | what cures it? | name the sign first; then who is too fast, too slow, or gets nothing |
+#
+# - **The best possible $D$** is right on $\tfrac12 + \tfrac14\sum|p - q|$ of the points. A $D$ at one half says something about the fakes only
+#   if that number is one half, too.
+# - **A fair comparison** has the same weights at the fork, the same turn, several seeds, a floor and a baseline.
+# - **A run** is its first rules and its list of changes: these two replay it to the last bit.
+#
+# Part II of the course takes the illnesses one by one: lesson 06 begins with mode collapse.
+#
+# ## Sources
+#
+# - I. Goodfellow, J. Pouget-Abadie, M. Mirza, B. Xu, D. Warde-Farley, S. Ozair, A. Courville, Y. Bengio (2014), *Generative
+#   Adversarial Nets*: Algorithm 1 and Proposition 1 (sections 3 and 4).
+# - M. Heusel, H. Ramsauer, T. Unterthiner, B. Nessler, S. Hochreiter (2017), *GANs Trained by a Two Time-Scale Update Rule
+#   Converge to a Local Nash Equilibrium*: unequal learning rates (section 6).
+# - Y. Huang, A. Gokaslan, V. Kuleshov, J. Tompkin (2024), *The GAN is dead; long live the GAN! A Modern GAN Baseline*: the
+#   relativistic game in pairs (section 5).
+# - A. Jolicoeur-Martineau (2018), *The relativistic discriminator: a key element missing from standard GAN* (section 5).
+# - M. Kahng, N. Thorat, D. H. Chau, F. Viégas, M. Wattenberg (2019), *GAN Lab: Understanding Complex Deep Generative Models
+#   using Interactive Visual Experimentation*: the page in the browser (section 1).
+# - M. Lucic, K. Kurach, M. Michalski, S. Gelly, O. Bousquet (2018), *Are GANs Created Equal? A Large-Scale Study* (section 7).
+# - S. Sinha, Z. Zhao, A. Goyal, C. Raffel, A. Odena (2020), *Top-k Training of GANs: Improving GAN Performance by Throwing Away
+#   Bad Samples* (section 5).
