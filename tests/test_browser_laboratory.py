@@ -133,8 +133,8 @@ def test_the_keyboard_plays_and_pauses(page, lab):
 
 @pytest.mark.parametrize("who", ["D", "G"])
 def test_one_side_steps(page, lab, who):
-    weight = f"lab.run.game.{who}[0].weight.sum().item()"
-    other = f"lab.run.game.{'G' if who == 'D' else 'D'}[0].weight.sum().item()"
+    weight = f"lab.run.game.{who}[0].weight.square().sum().item()"
+    other = f"lab.run.game.{'G' if who == 'D' else 'D'}[0].weight.square().sum().item()"
     before = ask_kernel(page, f"({weight}, {other})")
     press(lab, f"Step {who}")
     expect(lab.locator(".turn")).to_have_text("turn 1")
@@ -261,7 +261,8 @@ def test_looking_back_and_forking(page, lab, server):
 def test_illness_and_cure(page, lab, server):
     unfold(lab, "Failure zoo")
     lab.get_by_role("button", name=re.compile("Fall ill.*[Vv]anish")).click()
-    page.wait_for_function("() => document.querySelector('.lab .busy').hidden")
+    while ask_kernel(page, "lab._lab.patient is None or lab.run.turn < lab._lab.patient.turns") == "True":
+        page.wait_for_timeout(50)
     assert ask_kernel(page, "lab._lab.patient.ill(lab.run)") == "True"
     expect(lab.locator(".said")).not_to_be_empty()
     ill = turn(page)
@@ -367,6 +368,23 @@ def test_closing_the_notebook_pauses_and_leaves_no_thread(page, lab, server):
     page.evaluate("() => window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
     page.wait_for_timeout(1500)
     assert ask_kernel(page, f"{THREADS}, lab.playing") == "([], False)"
+    run_all(page)  # back for the next test
+
+
+def test_reopened_without_its_kernel_it_is_a_picture_of_the_last_state(page, lab, server):
+    press(lab, "▶ Play")
+    played(page, 30)
+    still = pause(lab)
+    page.wait_for_timeout(500)
+    page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+    open_notebook(page, server, "laboratory.ipynb")
+    lab = page.locator(".lab")
+    expect(lab.get_by_text("This is a picture of the last state")).to_be_visible()
+    expect(lab.locator(".turn")).to_have_text(f"turn {still}")
+    expect(lab.get_by_role("button", name="▶ Play")).to_be_disabled()
+    assert pixels(lab.locator(".one canvas").first).std() > 0.02
+    page.screenshot(path=server["pictures"] / "reopened.png")
 
 
 def test_it_works_in_voila(page, server):

@@ -3,6 +3,8 @@
 import threading
 import time
 
+import pytest
+
 from gan_course.laboratory.catalogue import Catalogue
 from gan_course.laboratory.clock import Clock
 from gan_course.laboratory.lab import Lab
@@ -106,3 +108,27 @@ def test_a_job_needs_no_play():
         do(lab, {"op": "start", "trained": True})
     clock.join()
     assert lab.turn == 400 and lab.busy == -1 and ours() == []
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_an_error_in_what_shows_it_ends_the_thread_and_play_can_begin_again():
+    lab, shown, broken = Lab(Catalogue(), SMALL), [], [True]
+
+    def show(last: bool) -> None:
+        if broken:
+            raise RuntimeError("no paper")
+        shown.append(last)
+
+    clock = Clock(lab, show)
+    with clock.first():
+        do(lab, {"op": "play"})
+    clock.join()
+    assert lab.notice == "RuntimeError: no paper" and not lab.playing and ours() == []
+    broken.clear()
+    with clock.first():
+        do(lab, {"op": "play"})
+    wait_for(lambda: len(shown) > 3)
+    with clock.first():
+        lab.rest()
+    clock.join()
+    assert ours() == []

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from gan_course.laboratory.lab import Lab
+from gan_course.laboratory.lab import Lab, excuse
 
 SLICE = 0.008  # seconds of turns between two looks at the clock: short beside the 33 ms of a frame
 
@@ -51,6 +51,19 @@ class Clock:
                 self._thread.start()
 
     def _loop(self) -> None:
+        try:
+            self._play()
+        except BaseException as error:  # what `show` raises: else nobody would notice, and nothing would play again
+            with self._lock:
+                self.lab.rest()
+                self.lab.notice = excuse(error)
+            raise
+        finally:
+            with self._count:
+                if self._thread is threading.current_thread():
+                    self._thread = None
+
+    def _play(self) -> None:
         began, turns, last = time.perf_counter(), self.lab.turn, 0.0
         self.rate = 0.0
         while True:

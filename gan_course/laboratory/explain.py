@@ -1,7 +1,7 @@
 """One sentence on what happens now, or two: made of what is measured, never of what is hoped.
 
-The cases are asked in the order in which they stand in `_CASES`, the plainest first, and the first that fits speaks. A
-change of the last turns is named before it.
+The cases are asked in the order in which they stand in `_CASES`, and the first that fits speaks. Illnesses are told by
+the signs of the zoo. A change of the last turns is named first.
 """
 
 import math
@@ -11,16 +11,14 @@ from numbers import Real
 
 import numpy as np
 
-from gan_course import metrics
-from gan_course.laboratory import truth
+from gan_course.laboratory import truth, zoo
 from gan_course.laboratory.frame import Frame
 from gan_course.laboratory.run import Run
 from gan_course.laboratory.truth import Measured
 
 RECENT = 50  # turns for which a change, or the beginning, is news
-SETTLED = 300  # turns before which it is too early to say that nothing comes of it
+EARLY = 300  # turns in which a weak D or a swing is no illness, as long as G gets nearer
 WINDOW = 8  # measures that are looked at for progress
-LOW = 1e-3  # a norm of G's gradient below which it says next to nothing
 
 
 def explain(run: Run) -> str:
@@ -33,45 +31,35 @@ def explain(run: Run) -> str:
 
 
 class _State:
-    """What the cases ask for, each measured at most once."""
+    """What the cases ask for."""
 
     def __init__(self, run: Run):
         self.run, self.turn = run, run.turn
         self.seen: Frame = run.look()
         self.now: Measured = run.recent() if run.turn >= RECENT else run.measure()
         self.floor: Measured = truth.floor(run.toy, run.view.extent)
+        self.symptoms = zoo.symptoms(run)
         self.modes = None if run.toy.modes is None else len(run.toy.modes)
-        self.reach = _width(run.view.real.cpu().numpy())
-        self.width = _width(self.seen.fakes)
+        self.reach, self.width = _width(run.view.real.cpu().numpy()), _width(self.seen.fakes)
 
-    @cached_property
+    @property
     def right(self) -> float:
         """How often D was right of late: one look at 600 points has a chance error of 3 %."""
-        kept = self.run.frames
-        looks = [item.right for turn, item in zip(kept.turns, kept.items, strict=True) if turn > self.turn - 2 * RECENT]
-        return float(np.mean([*looks, self.seen.right]))
+        return self.symptoms.right
+
+    @cached_property
+    def illness(self) -> str | None:
+        """The zoo's, if any. To begin weakly and with a swing is none, nor is a D that the best would hardly beat."""
+        found = next((key for key, illness in zoo.ILLNESSES.items() if illness.ill(self.run)), None)
+        if found in ("too_weak", "oscillation") and self.turn < EARLY and self.fall:
+            return None
+        return None if found == "too_weak" and self.right > self.best_right - 0.15 else found
 
     @property
     def best_right(self) -> float:
-        """A share of points that the best D reaches at least: 1/2 + TV/2, and TV >= JS / ln 2 (Lin 1991, Theorem 3)."""
+        """A share of points that the best D reaches at least: 1/2 + TV/2, and TV >= JS / ln 2 (Lin 1991, "Divergence
+        Measures Based on the Shannon Entropy")."""
         return 0.5 + max(0.0, self.now.js - self.floor.js) / (2 * math.log(2))
-
-    @property
-    def restless(self) -> bool:
-        """Whether the fakes roam where they should have settled. Getting nearer by leaps under a weak D does not last."""
-        return self.roams and self.turn >= SETTLED and (self.fall is None or self.lags)
-
-    @property
-    def lags(self) -> bool:
-        """Whether D hardly takes sides (its mean distance from 50 %), where a good D could and G is far away."""
-        sure = np.abs(np.concatenate([self.seen.p_real, self.seen.p_fake]) / 255 - 0.5).mean()
-        far = self.now.w1 > 3 * self.floor.w1 and self.turn >= SETTLED
-        return bool(far and sure < 0.05 and self.right < self.best_right - 0.2)
-
-    @cached_property
-    def outside(self) -> float:
-        lo, hi = self.run.view.extent
-        return float(((self.seen.fakes < lo) | (self.seen.fakes > hi)).any(1).mean())
 
     @cached_property
     def fall(self) -> tuple[str, float, float, int] | None:
@@ -86,30 +74,6 @@ class _State:
                 if len(new) and new.mean() - floor < 0.8 * (old.mean() - floor) and new.mean() < old.min():
                     return name, old.mean(), new.mean(), turns[-1] - turns[0]
         return None
-
-    @property
-    def roams(self) -> bool:
-        return self.roaming[0] > 0.4 * self.reach
-
-    @cached_property
-    def roaming(self) -> tuple[float, int]:
-        """How far a fake goes, on average, in the turns between two looks some 50 turns apart; and these turns."""
-        kept = self.run.frames
-        stride = max(1, RECENT // kept.every)
-        looks = [item.fakes.astype(float) for item in kept.items[-1 : -4 * stride - 2 : -stride]]
-        steps = [np.linalg.norm(a - b, axis=1).mean() for a, b in zip(looks, looks[1:], strict=False)]
-        return float(np.mean(steps or [0.0])), stride * kept.every
-
-    @cached_property
-    def travelled(self) -> float:
-        """How far a fake is from where it began, on average: before that, G makes one spot because it knows nothing."""
-        return float(np.linalg.norm(self.seen.fakes - self.run.frames.items[0].fakes.astype(float), axis=1).mean())
-
-    @cached_property
-    def at_modes(self) -> int:
-        """How many modes hold at least a fifth of their fair share of the fakes that are drawn."""
-        counts = metrics.mode_counts(self.seen.fakes, self.run.toy)
-        return int((counts >= 0.2 * len(self.seen.fakes) / self.modes).sum())
 
 
 def _width(x: np.ndarray) -> float:
@@ -141,38 +105,58 @@ def _begun(s: _State) -> str | None:
     if s.turn >= RECENT:
         return None
     since = f"Just begun (turn {s.turn})" if s.turn else "Nobody has learnt anything yet"
-    return f"{since}: D is right on {_share(s.seen.right)} of points, where guessing gives 50 %, and {_js(s)}."
+    return (
+        f"{since}: D is right on {_share(s.seen.right)} of points, where guessing gives 50 %, and JS is {s.now.js:.2f} "
+        f"(nothing in common: 0.69; real data: {s.floor.js:.1g})."
+    )
 
 
 def _astray(s: _State) -> str | None:
-    if s.outside < 0.5:
+    lo, hi = s.run.view.extent
+    outside = ((s.seen.fakes < lo) | (s.seen.fakes > hi)).any(1).mean()
+    if outside < 0.5:
         return None
-    return f"G has run away: {_share(s.outside)} of its fakes lie outside the stage, and {_w1(s)}."
+    return f"G has run away: {_share(outside)} of its fakes lie outside the stage, and {_w1(s)}."
 
 
-def _vanishing(s: _State) -> str | None:
-    if s.seen.right < 0.95 or s.seen.g_gradient >= LOW or s.now.w1 < 2 * s.floor.w1:
-        return None
+def _ill(s: _State) -> str | None:
+    told = _ILLNESSES.get(s.illness)
+    return told(s) if told else None
+
+
+def _collapsed(s: _State) -> str:
     return (
-        f"D is right on {_share(s.seen.right)} of points and G's gradient is {s.seen.g_gradient:.0e}: "
+        f"{_share(s.symptoms.quality)} of G's fakes lie on a mode, but on only {s.symptoms.modes * s.modes:.0f} of "
+        f"{s.modes} modes (mode collapse), and D is right on {_share(s.right)} of points."
+    )
+
+
+def _oscillating(s: _State) -> str:
+    return (
+        f"The players chase each other (oscillation): in the last {zoo.WINDOW} turns the middle of the fakes swung by "
+        f"{s.symptoms.swing * s.reach:.1f}, and {_w1(s)}."
+    )
+
+
+def _vanishing(s: _State) -> str:
+    return (
+        f"D is right on {_share(s.right)} of points and G's gradient is {s.symptoms.pull:.0e}: "
         "G gets next to no direction (vanishing gradient)."
     )
 
 
-def _sick(s: _State) -> str | None:
-    """Collapse and oscillation, which often come together, and whether a weak D is behind it."""
-    signs = []
-    if s.modes and s.modes > 1 and s.at_modes <= s.modes / 2 and s.now.quality > 0.3:
-        signs = [f"lie at {s.at_modes} of {s.modes} modes (mode collapse)"]
-    elif s.width < 0.35 * s.reach and s.travelled > 0.2 * s.reach and (s.roams or s.right < 0.95):
-        signs = [f"lie in one spot, {s.width:.2f} wide where the data is {s.reach:.2f} (mode collapse)"]
-    if s.restless:
-        away, turns = s.roaming
-        signs += [f"move by {away:.1f} in {turns} turns without settling (oscillation)"]
-    if not signs:
-        return None
-    behind = f"D is too weak to hold them, {_lag(s)}" if s.lags else f"D is right on {_share(s.right)} of points"
-    return f"G's fakes {' and '.join(signs)}; {_w1(s)}, and {behind}."
+def _too_strong(s: _State) -> str:
+    return (
+        f"D is too strong for G: it is right on {_share(s.right)} of points, and so steep that G's gradient is "
+        f"{s.symptoms.pull:.0f}; {_w1(s)}."
+    )
+
+
+def _too_weak(s: _State) -> str:
+    return (
+        f"D is too weak to teach G: it is right on {_share(s.right)} of points, where the best D would be on at least "
+        f"{_share(s.best_right)}, and {_w1(s)}."
+    )
 
 
 def _near(s: _State) -> str | None:
@@ -191,26 +175,26 @@ def _progress(s: _State) -> str | None:
     )
 
 
-def _too_strong(s: _State) -> str | None:
-    if s.right < 0.95:
+def _spot(s: _State) -> str | None:
+    """All fakes in one place, on a mode or not, on data with modes or without; but not where G began with them."""
+    begun = s.run.frames.items[0].fakes.astype(float)
+    if s.width > 0.35 * s.reach or np.linalg.norm(s.seen.fakes - begun, axis=1).mean() < 0.2 * s.reach:
         return None
     return (
-        f"D is too strong for G: it is right on {_share(s.right)} of points and gives a fake {_share(s.seen.said[1])} "
-        f"to be real, and G comes no nearer: {_w1(s)}."
+        f"All of G's fakes lie in one spot, {s.width:.2f} wide where the data is {s.reach:.2f} (mode collapse), and D "
+        f"is right on {_share(s.right)} of points."
     )
-
-
-def _too_weak(s: _State) -> str | None:
-    return f"D is too weak to teach G, {_lag(s)}, and {_w1(s)}." if s.lags else None
 
 
 def _still(s: _State) -> str:
     return f"G comes no nearer of late: {_modes(s)}{_w1(s)}, and D is right on {_share(s.right)} of points."
 
 
-_CASES: tuple[Callable[[_State], str | None], ...] = (
-    _begun, _astray, _vanishing, _near, _sick, _progress, _too_strong, _too_weak, _still
-)  # fmt: skip
+_CASES: tuple[Callable[[_State], str | None], ...] = (_begun, _ill, _astray, _near, _progress, _spot, _still)
+_ILLNESSES: dict[str | None, Callable[[_State], str]] = {
+    "collapse": _collapsed, "oscillation": _oscillating, "vanishing": _vanishing, "too_strong": _too_strong,
+    "too_weak": _too_weak,
+}  # fmt: skip
 _NAMES = {"w1": "the Wasserstein distance", "js": "JS"}
 _SETTINGS = {
     "lr_d": "D's learning rate", "lr_g": "G's learning rate", "opt_d": "D's optimiser", "opt_g": "G's optimiser",
@@ -223,16 +207,8 @@ def _share(share: float) -> str:
     return f"{100 * share:.0f} %"
 
 
-def _js(s: _State) -> str:
-    return f"JS is {s.now.js:.2g} (nothing in common: 0.69; real data: {s.floor.js:.1g})"
-
-
 def _w1(s: _State) -> str:
     return f"the Wasserstein distance is {s.now.w1:.2f} (real data: {s.floor.w1:.2f})"
-
-
-def _lag(s: _State) -> str:
-    return f"right on {_share(s.right)} of points where the best D would be on at least {_share(s.best_right)}"
 
 
 def _modes(s: _State) -> str:

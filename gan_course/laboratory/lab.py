@@ -113,7 +113,7 @@ class Lab:
             self.start(level(self.runs, turns))
 
 
-def excuse(error: Exception) -> str:
+def excuse(error: BaseException) -> str:
     """One sentence for the learner."""
     words = str(error).strip() or "no reason was given"
     if isinstance(error, NonFinite):

@@ -50,7 +50,7 @@ def symptoms(run: Run) -> Symptoms:
         quality=float(np.median([m.quality for m in measures])),
         distance=float(np.median([m.w1 for m in measures]) / spread),
         swing=_stray(np.array([frame.fakes.mean(axis=0) for frame in frames])) / spread,
-        right=float(np.mean([frame.right for frame in frames])),
+        right=float(np.median([frame.right for frame in frames])),
         sure=float(np.median([np.abs(p - 0.5).mean() for p in said])),
         pull=float(np.median([frame.g_gradient for frame in frames])),
     )
@@ -94,7 +94,7 @@ def _collapsed(run: Run) -> bool:
 
 def _oscillates(run: Run) -> bool:
     s = symptoms(run)
-    return s.swing >= 0.4 and s.right <= 0.8 and s.sure >= 0.1
+    return s.swing >= 0.4 and s.right <= 0.8 and s.sure >= 0.03
 
 
 def _vanished(run: Run) -> bool:
@@ -109,7 +109,7 @@ def _too_strong(run: Run) -> bool:
 
 def _too_weak(run: Run) -> bool:
     s = symptoms(run)
-    return s.sure <= 0.1 and s.distance >= 0.5
+    return s.sure <= 0.03 and s.distance >= 0.5
 
 
 _ALL = (

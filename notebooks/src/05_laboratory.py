@@ -81,7 +81,7 @@ laboratory
 torch.manual_seed(0)
 G, D = nets.mlp.generator(2, 2, (32, 32)), nets.mlp.discriminator(2, (32, 32))
 ring = toy.ring(8, radius=1.0, std=0.08)
-batches = ring.batches(128, seed=2**30)
+batches = ring.batches(128, seed=0)
 for _ in train(G, D, batches, loss=non_saturating, lr_g=0.005, lr_d=0.005, seed=0, steps=100):
     pass
 
