@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import softplus
 
-from gan_course.checks import judges05
+from gan_course.checks import judges05, patients05
 from gan_course.checks.engine import judge
 from gan_course.laboratory.catalogue import Catalogue
 from gan_course.laboratory.run import Run
@@ -164,7 +164,7 @@ def test_05_3_names_the_mistake(answer, reason):
 
 def test_05_4_accepts_another_way_and_looks_no_further_than_turn_1000():
     plan = (250, {"d_steps": 3}), (550, {"lr_g": 0.001}), (250, {"lr_g": 0.0003})
-    run = played(Run(Setup(seed=1), CATALOGUE), *plan)
+    run = played(Run(Setup(seed=2), CATALOGUE), *plan)
     verdict = judge("05.4", run)
     assert verdict.ok, verdict.message
     assert run.turn == 1050
@@ -188,3 +188,79 @@ def test_05_4_names_the_mistake(setup, plan, reason):
 def test_05_4_wants_the_change_before_the_end(monkeypatch):
     monkeypatch.setattr(judges05, "LAST_TURN", 50)
     assert judge("05.4", played(Run(Setup(), CATALOGUE), (60, {}), (10, {"lr_g": 0.001}))).reason == "late"
+
+
+# --- 05.5 ---
+
+RIGHT = {"A": "mode collapse", "B": "vanishing gradient", "C": "healthy", "D": "D too weak"}
+
+
+def test_05_5_accepts_the_diagnosis_in_any_order():
+    assert judge("05.5", dict(reversed(RIGHT.items()))).ok
+
+
+@pytest.mark.parametrize(
+    "slip, reason",
+    [
+        ({"B": "D too weak"}, "weak_for_strong"),
+        ({"A": "vanishing gradient", "B": "mode collapse"}, "still_for_moving"),
+        ({"A": "oscillation"}, "swing_for_collapse"),
+        ({"D": "mode collapse"}, "collapse_for_weak"),
+        ({"D": "oscillation"}, "swing_for_weak"),
+        ({"C": "D too weak"}, "weak_for_healthy"),
+        ({"C": "oscillation"}, "other"),
+        ({"B": "vanished"}, "words"),
+        ({"E": "healthy"}, "keys"),
+        ({"A": ...}, "unsolved"),
+    ],
+)
+def test_05_5_names_the_mistake(slip, reason):
+    assert judge("05.5", RIGHT | slip).reason == reason
+
+
+def test_05_5_the_signs_that_the_lesson_names_are_there():
+    """What the lesson prints must tell the four apart, by far."""
+    runs = {name: patients05.admit(name) for name in RIGHT}
+    fakes = {name: (run.frames.items[-1].fakes, run.frames.items[-6].fakes) for name, run in runs.items()}
+    spread = {name: float(now.std(0).max()) for name, (now, _) in fakes.items()}
+    way = {name: float(abs(now - before).max(1).mean()) for name, (now, before) in fakes.items()}
+    last = {name: run.measures.items[-1] for name, run in runs.items()}
+    assert runs["B"].look().right > 0.95 and way["B"] < 0.05 < 5 * way["B"] + min(way["A"], way["D"])
+    assert last["A"].modes <= 3 and spread["A"] < 0.4 and way["A"] > 0.5
+    assert last["D"].w1 > 1.8 and last["D"].w1 > 1.5 * max(last[name].w1 for name in "ABC")
+    assert last["C"].modes == 8 and last["C"].w1 < 0.4 and 0.5 < spread["C"] < 1
+
+
+# --- 05.6 ---
+
+CURES = {"A": {"lr_g": 0.003, "lr_d": 0.01}, "B": {"opt_g": "Adam", "lr_d": 0.005}, "D": {"lr_d": 0.02}}
+
+
+def test_05_6_accepts_other_cures():
+    verdict = judge("05.6", CURES)
+    assert verdict.ok, verdict.message
+
+
+@pytest.mark.parametrize(
+    "answer, reason",
+    [
+        ({"A": {"lr_d": 0.01}}, "missing"),
+        (CURES | {"C": {"d_steps": 1}}, "healthy_treated"),
+        (CURES | {"A": {"lr_g": 0.002, "lr_d": 0.01, "d_steps": 3}}, "dose"),
+        (CURES | {"A": {}}, "dose"),
+        (CURES | {"A": {"seed": 1}}, "anew"),
+        (CURES | {"A": {"lr": 0.01}}, "refused"),
+        (CURES | {"A": {"lr_g": -1}}, "refused"),
+        (CURES | {"A": {"lr_g": 0.05}}, "still_ill_A"),
+        (CURES | {"A": 3}, "keys"),
+        ([CURES], "keys"),
+        (..., "unsolved"),
+    ],
+)
+def test_05_6_names_the_mistake(answer, reason):
+    assert judge("05.6", answer).reason == reason
+
+
+@pytest.mark.parametrize("change", [{"loss": "non-saturating"}, {"penalties.R1": 1.0}, {"d_steps": 1}])
+def test_05_6_the_single_changes_that_failed_in_the_lesson_fail_here(change):
+    assert judge("05.6", {"B": change, "A": CURES["A"], "D": CURES["D"]}).reason == "still_ill_B"

@@ -71,7 +71,7 @@ def test_a_generator_that_has_it_is_close_to_the_data():
 
 
 def test_vanishing():
-    run = played(60, **LINEAR, loss="minimax", lr_g=1e-5)
+    run = played(100, **LINEAR, loss="minimax", lr_g=1e-5)
     put(run.game.G, [[0.01, 0.0], [0.0, 0.01]], [1.6, 0.0])
     put(run.game.D, [[-90.0, 0.0]], [126.0])  # all but sure, on both sides of x_1 = 1.4
     said = explain(stood(run))
@@ -88,7 +88,7 @@ def test_too_strong_is_not_vanishing_where_the_loss_does_not_saturate():
 
 
 def test_collapse_onto_one_mode_and_onto_a_spot_between_them():
-    run = played(60, **LINEAR)
+    run = played(100, **LINEAR)
     mode = run.toy.modes[2].tolist()
     put(run.game.G, [[0.03, 0.0], [0.0, 0.03]], mode)
     assert re.match(r"(99|100) % of G's fakes lie on a mode, but on only 1 of 8 modes \(mode coll", explain(stood(run)))
@@ -98,12 +98,12 @@ def test_collapse_onto_one_mode_and_onto_a_spot_between_them():
 
 
 def test_a_generator_that_has_not_moved_has_not_collapsed():
-    run = played(60, lr_g=1e-5, penalties={"R1": 1.0})
+    run = played(100, lr_g=1e-5, penalties={"R1": 1.0})
     assert "collapse" not in explain(run)
 
 
 def test_data_without_modes_can_collapse_too():
-    run = played(60, data="two moons", **LINEAR)
+    run = played(100, data="two moons", **LINEAR)
     put(run.game.G, [[0.03, 0.0], [0.0, 0.03]], [1.8, 0.2])
     put(run.game.D, [[-3.0, 0.0]], [3.6])
     said = explain(stood(run))
@@ -111,7 +111,7 @@ def test_data_without_modes_can_collapse_too():
 
 
 def test_too_weak():
-    run = played(60, **LINEAR)
+    run = played(100, **LINEAR)
     put(run.game.G, [[0.6, 0.0], [0.0, 0.6]], [0.9, 0.9])
     put(run.game.D, [[0.0, 0.0]], [0.0])
     said = explain(stood(run))
@@ -132,7 +132,7 @@ def test_a_start_that_swings_is_no_oscillation_as_long_as_g_gets_nearer():
 
 
 def test_a_generator_that_has_run_away():
-    run = played(60, **LINEAR)
+    run = played(100, **LINEAR)
     put(run.game.G, [[0.3, 0.0], [0.0, 0.3]], [30.0, 0.0])
     put(run.game.D, [[0.1, 0.0]], [-1.5])  # neither sure enough to be called strong, nor unsure enough to be weak
     run.frames.items[0] = run.look()
@@ -227,7 +227,7 @@ def test_an_illness_of_the_zoo_is_named_and_its_cure_is_seen(key):
 
 
 def test_every_sentence_is_short_and_has_numbers():
-    for settings in ({}, {"data": "spiral", "noise_dim": 1}, {"loss": "Wasserstein", "clip": 0.1}, {"data": "line"}):
+    for settings in ({}, {"data": "spiral", "noise_dim": 1}, {"loss": "Wasserstein", "clip": 0.1}):
         run = played(0, **settings)
         for _ in range(4):
             said = explain(run)

@@ -118,8 +118,8 @@ def _treated(name: str, changes: dict) -> str:
     modes, js = int(min(m.modes for m in last)), max(m.js for m in last)
     if modes < WELL_MODES or js >= WELL_JS:
         raise Wrong(
-            f"{name} is not well after {TREATED} turns: {modes} modes reached at the worse of its last two measures, and "
-            f"JS up to {js:.2f}. Asked: at least {WELL_MODES} modes, and JS below {WELL_JS}.",
+            f"{name} is not well after {TREATED} turns: of its last two measures the worse has {modes} modes, and JS "
+            f"is up to {js:.2f}. Asked: at least {WELL_MODES} modes, and JS below {WELL_JS}.",
             f"still_ill_{name}",
         )
     return f"{name} reaches {modes} modes, JS {js:.2f}"

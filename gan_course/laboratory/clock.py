@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from gan_course.laboratory.lab import Lab, excuse
 
-SLICE = 0.008  # seconds of turns between two looks at the clock: short beside the 33 ms of a frame
+SLICE = 0.005  # seconds of turns between two looks at the clock: short beside the 33 ms of a frame
 
 
 class Clock:

@@ -50,7 +50,9 @@ class _State:
     @cached_property
     def illness(self) -> str | None:
         """The zoo's, if any. To begin weakly and with a swing is none, nor is a D that the best would hardly beat."""
-        found = next((key for key, illness in zoo.ILLNESSES.items() if illness.ill(self.run)), None)
+        if self.turn < zoo.WINDOW:
+            return None
+        found = next((key for key, illness in zoo.ILLNESSES.items() if illness.shows(self.symptoms)), None)
         if found in ("too_weak", "oscillation") and self.turn < EARLY and self.fall:
             return None
         return None if found == "too_weak" and self.right > self.best_right - 0.15 else found
@@ -186,11 +188,19 @@ def _spot(s: _State) -> str | None:
     )
 
 
+def _weak(s: _State) -> str | None:
+    """A D that is too weak though nothing swings, which the zoo's sign asks for."""
+    weak = s.symptoms.sure < 0.03 and s.symptoms.distance >= 0.5 and s.right < s.best_right - 0.15
+    return _too_weak(s) if weak else None
+
+
 def _still(s: _State) -> str:
     return f"G comes no nearer of late: {_modes(s)}{_w1(s)}, and D is right on {_share(s.right)} of points."
 
 
-_CASES: tuple[Callable[[_State], str | None], ...] = (_begun, _ill, _astray, _near, _progress, _spot, _still)
+_CASES: tuple[Callable[[_State], str | None], ...] = (
+    _begun, _ill, _astray, _near, _progress, _spot, _weak, _still
+)  # fmt: skip
 _ILLNESSES: dict[str | None, Callable[[_State], str]] = {
     "collapse": _collapsed, "oscillation": _oscillating, "vanishing": _vanishing, "too_strong": _too_strong,
     "too_weak": _too_weak,

@@ -199,7 +199,7 @@ class Laboratory(anywidget.AnyWidget):
                 self._tell_slowly()
                 self._next_look = time.monotonic() + max(0.3, 4 * (time.monotonic() - now))
             # Looking takes at most a fifth of the time: six runs are drawn less often than one.
-            self._next_frame = time.monotonic() + max(1 / 32, 4 * (time.monotonic() - now))
+            self._next_frame = time.monotonic() + max(1 / 36, 4 * (time.monotonic() - now))
 
     def _tell_frame(self) -> None:
         self._drawn = not self._views
