@@ -71,7 +71,7 @@ class View:
     def __init__(self, game: Game, toy: Toy, setup: Setup):
         device = game.device
         self.z = torch.randn(FAKES, game.G.z_dim, generator=torch.Generator().manual_seed(0)).to(device)
-        self.real = toy.sample(REALS, seed=2**31 + setup.seed).to(device)  # a seed that no run's batches have
+        self.real = toy.sample(REALS, seed=setup.seed).to(device)  # not what it learns from: a `Stream` seeds otherwise
         lo, hi = toy.extent
         middle, reach = (lo + hi) / 2, 1.25 * (hi - lo) / 2  # room for a generator that strays
         self.extent = middle - reach, middle + reach
@@ -81,7 +81,7 @@ class View:
             self.sheet_z = self.sheet_z.to(device)
 
     def look(self, game: Game) -> Frame:
-        """The game now. Neither the game nor any random state changes."""
+        """The game now. Neither the game nor any random state changes (a network that draws noise of its own aside)."""
         G, D = game.G, game.D
         shown_by = game.averaged or G
         with evaluating(G, D, shown_by):

@@ -23,7 +23,7 @@ from gan_course.laboratory.judges import area, best, finite, luck, network, righ
 from gan_course.laboratory.run import Run
 from gan_course.laboratory.setup import Setup
 
-OURS = 2**31  # added to a seed: no setup has so large a one, so nothing here is what a run has learnt from
+OURS = 2**30  # added to a seed: far from where a run of that seed draws its noise, and its data (2**31 on)
 EXAMPLES = 60  # of each kind, shown to the detective with their names
 CROWD = 20_000  # samples of each kind that the best possible detective knows
 TRIALS = 2000  # points of each kind behind an AUC "in the long run"

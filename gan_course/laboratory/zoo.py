@@ -88,7 +88,7 @@ class Illness:
     shows: Callable[[Symptoms], bool]
 
     def ill(self, run: Run) -> bool:
-        """Whether `run` has this illness now. The signs exclude each other, and a run of a few turns has none."""
+        """Whether `run` shows this illness's sign now. A run of a few turns shows none."""
         return run.turn >= WINDOW and self.shows(symptoms(run))
 
 
@@ -96,13 +96,14 @@ _ALL = (
     Illness(
         key="collapse",
         title="Collapse",
-        story="The fakes are good but lie in two or three of eight places: D judges each point alone, so all fakes slide "
-        "down the same slopes together, and where they have landed nothing tells them to differ (Salimans et al. 2016).",
-        setup=Setup(noise="uniform", lr_g=0.001, opt_d="Adam, momentum 0.5", lr_d=0.02, d_steps=3),
-        turns=150,
+        story="The fakes are good but lie in one of eight places, or in two or three: D judges each point alone, so "
+        "all fakes slide down the same slopes together, and where they have landed nothing tells them to differ "
+        "(Salimans et al. 2016).",
+        setup=Setup(noise="uniform", g_layers=3, lr_g=0.001, opt_d="Adam, momentum 0.5", lr_d=0.02, d_steps=3),
+        turns=250,
         cure={"penalties.R1": 0.3, "lr_g": 0.005},
-        cure_story="R1 bounds D's slope, so D's hills grow wide enough to be felt from one place to the next, and a G "
-        "five times as fast can follow them; in so few turns neither change does it alone.",
+        cure_story="R1 bounds D's slope, so its hills grow wide enough to be felt from one place to the next, and a "
+        "G five times as fast can follow them; in so few turns neither change is enough alone.",
         cure_turns=200,
         sign="G reaches at most half of the modes, and more than half of its fakes are good.",
         shows=lambda s: s.modes <= 0.5 and s.quality >= 0.5,  # false where the data has no modes: both are NaN
@@ -116,9 +117,9 @@ _ALL = (
             data="line", g_layers=1, opt_g="Adam, momentum 0.9", opt_d="Adam, momentum 0.9", lr_g=0.003, lr_d=0.001
         ),
         turns=300,
-        cure={"penalties.R1": 1.0},
-        cure_story="R1 pulls D's slope at the data to zero, which damps the swing (Mescheder et al. 2018); the momentum "
-        "stays as it was.",
+        cure={"penalties.R1": 1.0, "opt_g": "Adam", "opt_d": "Adam"},
+        cure_story="R1 pulls D's slope at the data towards zero, which damps the swing and would do so alone "
+        "(Mescheder et al. 2018); without momentum the cloud also comes to the data before long.",
         cure_turns=300,
         sign="The centre of the fakes strays by 0.4 of the data's spread or more, and D, which does take sides, is "
         "right on at most 80 %.",
@@ -127,15 +128,15 @@ _ALL = (
     Illness(
         key="vanishing",
         title="Vanishing gradient",
-        story="D is right on every point and sure of it, and the fakes stand still: in the minimax loss each fake's pull "
-        "has the factor D(G(z)), which is now next to nothing (Goodfellow et al. 2014, section 3).",
+        story="D is right on every point and sure of it, and the fakes stand still: in the minimax loss each fake's "
+        "pull has the factor D(G(z)), which is now next to nothing (Goodfellow et al. 2014, section 3).",
         setup=Setup(
             noise="uniform", loss="minimax", opt_g="SGD", lr_g=0.005, opt_d="Adam, momentum 0.9", lr_d=0.01, d_steps=5
         ),
         turns=200,
         cure={"loss": "non-saturating", "penalties.R1": 0.3, "opt_g": "Adam"},
-        cure_story="The non-saturating loss has the factor 1 - D(G(z)) instead, so it pulls hardest where D is sure; R1 "
-        "keeps that pull gentle, else it throws all fakes onto a few places; Adam's steps do not shrink with it.",
+        cure_story="The non-saturating loss has the factor 1 - D(G(z)) instead, so it pulls hardest where D is sure; "
+        "R1 keeps that pull gentle, else it throws all fakes onto a few places; Adam's steps do not shrink with it.",
         cure_turns=200,
         sign="The gradient of G's loss has a norm of at most 0.001, and D is right on at least 98 %.",
         shows=lambda s: s.pull <= 1e-3 and s.right >= 0.98,
@@ -143,31 +144,32 @@ _ALL = (
     Illness(
         key="too_strong",
         title="D too strong",
-        story="D is right on nearly every point and its slopes are cliffs: the non-saturating loss does pull, hundreds of "
-        "times too hard, and each of G's steps throws the cloud past the data (Arjovsky & Bottou 2017).",
+        story="D is right on nearly every point and its slopes are cliffs: the non-saturating loss does pull, "
+        "hundreds of times too hard, and each of G's steps throws the cloud past the data (Arjovsky & Bottou 2017).",
         setup=Setup(data="line", g_layers=0, opt_g="SGD", lr_g=0.3, opt_d="Adam, momentum 0.5", lr_d=0.01, d_steps=6),
         turns=100,
         cure={"penalties.R1": 1.0},
-        cure_story="R1 bounds D's slope at the data, and with it G's steps; D keeps its six steps a turn, for it was too "
-        "steep, not too good: with one step a turn and no penalty the cloud is thrown about as before.",
+        cure_story="R1 bounds D's slope at the data, and with it G's steps; D keeps its six steps a turn, for it was "
+        "too steep, not too good: with one step a turn and no penalty the cloud is thrown about as before.",
         cure_turns=200,
-        sign="D is right on at least 90 %, the gradient of G's loss has a norm of 3 or more, and the fakes are farther "
-        "from the data than half its spread.",
-        shows=lambda s: s.right >= 0.9 and s.pull >= 3 and s.distance >= 0.5,
+        sign="D is right on at least 90 %, the gradient of G's loss has a norm of 6 or more, and the fakes are "
+        "farther from the data than half its spread.",
+        shows=lambda s: s.right >= 0.9 and s.pull >= 6 and s.distance >= 0.5,
     ),
     Illness(
         key="too_weak",
         title="D too weak",
-        story="D's picture is grey and the cloud chases after it round the ring: D learns at a tenth of G's rate, far "
-        "from its optimum (Goodfellow et al. 2014, section 3), so its 50 % means that it sees nothing, not that G is good.",
+        story="D's picture is grey and the cloud chases after it round the ring: D learns at a tenth of G's rate, "
+        "far from its optimum (Goodfellow et al. 2014, section 3), so its 50 % means that it sees nothing, not that "
+        "G is good.",
         setup=Setup(lr_d=0.0005),
         turns=300,
         cure={"lr_d": 0.005},
-        cure_story="At G's own learning rate D sees where the fakes are while they are still there, and its slope leads "
-        "them to the data; when it says 50 % again, G has earned it.",
+        cure_story="At G's own learning rate D sees where the fakes are while they are still there, and its slope "
+        "leads them to the data; when it says 50 % again, G has earned it.",
         cure_turns=400,
-        sign="D's probabilities are within 0.03 of 1/2 on average, yet the fakes are farther from the data than half its "
-        "spread, and their centre strays by 0.4 of it or more.",
+        sign="D's probabilities are within 0.03 of 1/2 on average, yet the fakes are farther from the data than half "
+        "its spread, and their centre strays by 0.4 of it or more.",
         shows=lambda s: s.sure <= 0.03 and s.distance >= 0.5 and s.swing >= 0.4,
     ),
 )

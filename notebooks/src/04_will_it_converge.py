@@ -840,6 +840,22 @@ for c in (0.0, 1.0):
 # %% [markdown]
 # At $c = 0$ the bias decays by itself and leaves the turning pair undamped. At $c = 1$ it is tied to the slope and brakes it: all real parts are negative. What carries over from the
 # Dirac game to a real one is the mechanism, the way of looking at it, and the cure; not the numbers.
+#
+# **Live, in a plane.** The laboratory of lesson 02 keeps a few games that fail. In this one the data lie along a line, and both
+# players carry momentum, which feeds the rotation (section 8). It was played until it swung; then it was forked, and one branch got R1. Press *Play*:
+# the two had the same weights a while ago. Then take R1 away from the second (weight 0), and give it to the first.
+
+# %%
+from gan_course.laboratory.zoo import symptoms
+from gan_course.widgets.laboratory import Laboratory
+
+swinging = Laboratory(trained=False, panels=["controls"])
+swinging.ill("oscillation")
+swinging.fork(swinging.run.turn, **{"penalties.R1": 1.0})
+swinging.play(300)
+for run, name in zip(swinging.runs, ("no penalty", "R1, weight 1"), strict=True):
+    print(f"{name:13} the fakes' centre strays by {symptoms(run).swing:.2f} of the data's width (last 100 turns)")
+swinging
 
 # %% [markdown]
 # ### Exercise 04.6 · Beat extragradient
