@@ -276,6 +276,8 @@ def test_a_sheet_plays_again_exactly():
         (lambda s: s["runs"][0].pop("start"), "damaged"),
         (lambda s: s["runs"][0].update(turn=10**9), "too long"),
         (lambda s: s["runs"][0].update(turn="soon"), "invalid literal"),
+        (lambda s: s["runs"][0].update(turn=float("inf")), "damaged"),
+        (lambda s: s["runs"][0].update(parent=["A"]), "damaged"),
         (lambda s: s["runs"][0]["start"].update(loss="theirs"), "no loss 'theirs'"),
         (lambda s: s["runs"][0]["start"].update(lr_d=9), "lr_d"),
         (lambda s: s["runs"][0]["changes"].append({"turn": 5, "set": {"g_width": 3}}), "cannot be made"),
@@ -295,6 +297,22 @@ def test_a_damaged_sheet_is_refused(harm, words):
     do(lab, {"op": "load", "text": json.dumps(sheet)})
     lab.finish()
     assert words in lab.notice and lab.run is run
+
+
+def test_a_text_that_never_closes_is_refused():
+    lab = made()
+    do(lab, {"op": "load", "text": "[" * 100_000})
+    assert "not a sheet" in lab.notice
+
+
+def test_what_was_looked_at_during_a_job_is_not_kept_for_another_run():
+    lab = made()
+    play(lab, 60)
+    do(lab, {"op": "fork", "turn": 40})
+    do(lab, {"op": "next"})
+    do(lab, {"op": "look", "turn": 55})
+    lab.finish()
+    assert lab.run.name == "B" and lab.looking is None and not lab.moments
 
 
 def test_slow_motion_plays_whole_turns():

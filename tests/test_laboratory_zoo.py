@@ -11,7 +11,7 @@ import pytest
 from gan_course.laboratory.catalogue import Catalogue
 from gan_course.laboratory.run import Run
 from gan_course.laboratory.setup import Setup, needs_restart
-from gan_course.laboratory.zoo import ILLNESSES, WINDOW, Illness, Symptoms, symptoms
+from gan_course.laboratory.zoo import ILLNESSES, WINDOW, Illness, symptoms
 
 SEEDS = range(5)
 KEYS = tuple(ILLNESSES)
@@ -103,14 +103,13 @@ def test_one_pull_is_a_hundred_times_too_weak_and_the_other_as_much_too_strong()
 def test_a_healthy_game_has_no_sign_at_any_time():
     run = Run(Setup(penalties={"R1": 0.1}), CATALOGUE)
     assert signs(run) == set(), "it has only just begun"
-    for _ in range(4):
+    for _ in range(3):
         assert signs(play(run, WINDOW)) == set()
 
 
-# What the stories say of the cures, each on the seeds that a test has time for.
+# What the stories say of the cures: each on one seed here, for the sake of time.
 def test_d_too_strong_is_too_steep_rather_than_too_often_at_work():
-    for seed in (0, 1, 2):
-        assert signs(treated("too_strong", seed, d_steps=1)) == {"too_strong"}
+    assert signs(treated("too_strong", d_steps=1)) == {"too_strong"}
 
 
 def test_the_other_loss_alone_brings_the_pull_back_but_not_the_modes():

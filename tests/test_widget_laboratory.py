@@ -65,6 +65,31 @@ def test_it_plays_by_thread_while_the_page_draws_and_pauses_when_the_page_is_gon
     assert not lab.playing and "gan_course laboratory" not in {t.name for t in threading.enumerate()}
 
 
+def test_a_page_that_cannot_be_heard_still_gets_a_frame_now_and_then():
+    lab = laboratory()
+    tell(lab, here=True)
+    tell(lab, ops=[{"op": "play"}], n=1)
+    wait_for(lambda: lab.frame["n"] > 3)  # while a cell runs, no word comes that a frame was drawn
+    tell(lab, gone=True)
+
+
+def test_a_cell_that_plays_and_is_interrupted_shows_the_present():
+    lab = laboratory()
+    lab.play(30)
+    lab.do({"op": "look", "turn": 10})
+    played = lab.run.play
+
+    def interrupted():
+        if lab.run.turn == 40:
+            raise KeyboardInterrupt
+        played()
+
+    lab.run.play = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        lab.play(100)
+    assert lab.looking == -1 and lab.frame["runs"][0]["shown"] == 40
+
+
 def test_of_two_views_one_may_go():
     lab = laboratory()
     tell(lab, here=True)

@@ -29,8 +29,8 @@ class Clock:
         """Hold the laboratory before the loop may go on: for the controls. Afterwards the loop goes on if it has to."""
         with self._count:
             self._waiting += 1
-        self._hurry.set()
         try:
+            self._hurry.set()
             with self._lock:
                 yield
         finally:

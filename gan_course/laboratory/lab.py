@@ -64,6 +64,7 @@ class Lab:
                 self.busy = next(self._job, -1.0)
                 if self.busy < 0:
                     self._job = None
+                    self.show_now()  # what was looked at meanwhile may be of a run that is no longer steered
             elif isinstance(self.side, sides.Counterfeiter):
                 self.side.tick(5)
             elif self.slow:

@@ -18,7 +18,7 @@ from gan_course.laboratory.history import Thinned
 from gan_course.laboratory.setup import RESTARTS, Setup, needs_restart
 
 CHECKPOINT_EVERY = 100  # turns
-CHECKPOINT_BYTES = 6_000_000  # all checkpoints of one run together
+CHECKPOINT_BYTES = 2_000_000  # all checkpoints of one run together; with 6 MB the heap was frayed by 50 MB
 
 
 class Change(NamedTuple):

@@ -38,14 +38,14 @@ def loads(text: str, catalogue: Catalogue) -> tuple[list[Run], list[int], int]:
     """Fresh runs, the turn that each is to be played to, and which is steered. A bad text is a ValueError."""
     try:
         sheet = json.loads(text)
-    except (json.JSONDecodeError, TypeError) as error:
+    except (json.JSONDecodeError, TypeError, RecursionError) as error:
         raise ValueError(f"This is not a sheet of the laboratory: it is not JSON ({error}).") from error
     if not isinstance(sheet, dict) or sheet.get("format") != FORMAT:
         raise ValueError(f'This is not a sheet of this laboratory: its "format" must be "{FORMAT}".')
     try:
         entries, focus = list(sheet["runs"]), int(sheet["focus"])
         read = [_read(entry, catalogue) for entry in entries]
-    except (KeyError, TypeError, AttributeError) as error:
+    except (LookupError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"The sheet is damaged: {type(error).__name__}: {error}.") from error
     if not read or not 0 <= focus < len(read):
         raise ValueError("The sheet is damaged: it names no run to steer.")

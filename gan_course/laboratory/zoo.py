@@ -100,7 +100,7 @@ _ALL = (
         "all fakes slide down the same slopes together, and where they have landed nothing tells them to differ "
         "(Salimans et al. 2016).",
         setup=Setup(noise="uniform", g_layers=3, lr_g=0.001, opt_d="Adam, momentum 0.5", lr_d=0.02, d_steps=3),
-        turns=250,
+        turns=300,
         cure={"penalties.R1": 0.3, "lr_g": 0.005},
         cure_story="R1 bounds D's slope, so its hills grow wide enough to be felt from one place to the next, and a "
         "G five times as fast can follow them; in so few turns neither change is enough alone.",

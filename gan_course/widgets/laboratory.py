@@ -33,6 +33,7 @@ LAYERS = ("real", "density", "fake", "verdict", "sheet", "arrows", "optimal")
 PANELS = ("controls", "graph", "charts", "truth", "timeline", "arena", "zoo", "sides", "sheet")
 FILES = ("words", "paint", "mesh", "stage", "charts", "thumbs", "graph", "sketch", "detective", "counterfeiter", "sides",
          "talk", "fields", "bar", "stages", "controls", "timeline", "panels", "style", "main")  # fmt: skip
+PATIENCE = 0.5  # seconds for a page to say that it drew a frame; a cell that runs keeps Python from hearing it
 SILENCE = 30.0  # seconds without a sign of the front end, after which a game pauses: nobody is looking
 
 
@@ -112,16 +113,20 @@ class Laboratory(anywidget.AnyWidget):
     def play(self, turns: int) -> None:
         """Play all runs `turns` turns on from the one that has gone furthest, within this cell."""
         goal = self._lab.turn + turns
-        with tqdm(total=turns, unit="turn", leave=False) as bar:
-            while (least := min(run.turn for run in self.runs)) < goal:
-                with self._clock.first():
-                    for run in self.runs:
-                        if run.turn == least:
-                            run.play()
-                    self._tick(False)
-                bar.update(max(0, turns - (goal - least) + 1 - bar.n))
         with self._clock.first():
-            self._tell()
+            self._lab.show_now()
+        try:
+            with tqdm(total=turns, unit="turn", leave=False) as bar:
+                while (least := min(run.turn for run in self.runs)) < goal:
+                    with self._clock.first():
+                        for run in self.runs:
+                            if run.turn == least:
+                                run.play()
+                        self._tick(False)
+                    bar.update(max(0, turns - (goal - least) + 1 - bar.n))
+        finally:  # an interrupted cell, too, leaves the page with what is true
+            with self._clock.first():
+                self._tell()
 
     def change(self, **changes) -> None:
         """Change settings of the steered run: change(d_steps=5)."""
@@ -193,7 +198,7 @@ class Laboratory(anywidget.AnyWidget):
             last = True
         if last:
             self._tell()
-        elif self._views and self._drawn and now >= self._next_frame:
+        elif self._views and now >= self._next_frame + (0.0 if self._drawn else PATIENCE):
             self._tell_frame()
             if now >= self._next_look:
                 self._tell_slowly()

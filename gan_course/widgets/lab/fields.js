@@ -66,7 +66,11 @@ function makeFields(lab) {
     let typed = false;
     const { input, element } = makeNumber(title, limitsOf(lab.names(), name), (value) => wish(name, value), { ...full(name, title), ...stepOf(name) });
     input.addEventListener("input", () => (typed = true));
-    for (const end of ["change", "blur"]) input.addEventListener(end, () => (typed = false));
+    const ended = () => {
+      typed = false;
+      lab.soon("fields"); // what was typed may be no number: then the true one comes back
+    };
+    for (const end of ["change", "blur"]) input.addEventListener(end, ended);
     return keep(name, (value) => typed || input.value === plainNumber(value) || (input.value = plainNumber(value)), element);
   }
 
