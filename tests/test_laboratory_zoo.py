@@ -63,7 +63,7 @@ def test_it_is_cured_on_every_seed(key):
 
 # What each illness looks like, well inside its own threshold: (symptom, least, most) on every seed.
 SHOWN = {
-    "collapse": [("modes", 0, 0.4), ("quality", 0.55, 1), ("swing", 0, 0.2)],
+    "collapse": [("modes", 0, 0.4), ("quality", 0.5, 1), ("sure", 0.25, 0.5), ("swing", 0, 0.2)],
     "oscillation": [("swing", 0.5, 5), ("right", 0.2, 0.78), ("sure", 0.045, 0.2), ("distance", 1, 5)],
     "vanishing": [("pull", 0, 5e-4), ("right", 0.99, 1), ("sure", 0.45, 0.5), ("distance", 0.8, 1.2)],
     "too_strong": [("pull", 9, 100), ("right", 0.94, 1), ("distance", 1.2, 20), ("swing", 1, 20)],
@@ -87,9 +87,9 @@ def test_the_symptoms_keep_a_margin(key, state, bounds):
             assert least <= getattr(found, name) <= most, f"seed {seed}: {name} of {found}"
 
 
-@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("key", ["oscillation", "vanishing", "too_weak"])
 def test_it_does_not_heal_by_itself(key):
-    assert key in signs(treated(key))
+    assert signs(treated(key)) == {key}  # of the other two, below, half a cure is not enough
 
 
 def test_one_pull_is_a_hundred_times_too_weak_and_the_other_as_much_too_strong():

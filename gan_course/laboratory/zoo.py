@@ -100,13 +100,13 @@ _ALL = (
         "all fakes slide down the same slopes together, and where they have landed nothing tells them to differ "
         "(Salimans et al. 2016).",
         setup=Setup(noise="uniform", g_layers=3, lr_g=0.001, opt_d="Adam, momentum 0.5", lr_d=0.02, d_steps=3),
-        turns=300,
+        turns=200,
         cure={"penalties.R1": 0.3, "lr_g": 0.005},
         cure_story="R1 bounds D's slope, so its hills grow wide enough to be felt from one place to the next, and a "
         "G five times as fast can follow them; in so few turns neither change is enough alone.",
         cure_turns=200,
-        sign="G reaches at most half of the modes, and more than half of its fakes are good.",
-        shows=lambda s: s.modes <= 0.5 and s.quality >= 0.5,  # false where the data has no modes: both are NaN
+        sign="G reaches at most half of the modes, though 40 % of its fakes or more are good, and D takes sides.",
+        shows=lambda s: s.modes <= 0.5 and s.quality >= 0.4 and s.sure >= 0.1,  # NaN, so false, without modes
     ),
     Illness(
         key="oscillation",

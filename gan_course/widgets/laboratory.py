@@ -31,9 +31,9 @@ from gan_course.widgets.script import script
 
 LAYERS = ("real", "density", "fake", "verdict", "sheet", "arrows", "optimal")
 PANELS = ("controls", "graph", "charts", "truth", "timeline", "arena", "zoo", "sides", "sheet")
-FILES = ("words", "paint", "mesh", "stage", "charts", "thumbs", "graph", "sketch", "detective", "counterfeiter", "sides",
-         "talk", "fields", "bar", "stages", "controls", "timeline", "panels", "style", "main")  # fmt: skip
-PATIENCE = 0.5  # seconds for a page to say that it drew a frame; a cell that runs keeps Python from hearing it
+FILES = ("words", "paint", "mesh", "stage", "charts", "thumbs", "graph", "sketch", "detective", "counterfeiter",
+         "sides", "talk", "fields", "bar", "stages", "controls", "timeline", "panels", "style", "main")  # fmt: skip
+PATIENCE = 0.5  # seconds for a page to say that it drew a frame; a cell that plays can keep Python from hearing it
 SILENCE = 30.0  # seconds without a sign of the front end, after which a game pauses: nobody is looking
 
 

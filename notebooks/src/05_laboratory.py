@@ -256,11 +256,10 @@ reveal(
 )
 
 # %% [markdown]
-# (Band: one standard deviation over four seeds.) A detective with five steps did no harm; its games
-# are a little ahead. It is not a free gift: a turn then costs three times the work. The counterfeiter with five steps is, on most
-# seeds, worse off than one Gaussian. All its fakes run to the one place that $D$ likes best just now. By the time $D$
-# has answered with its single step, they are all there; then they run elsewhere. That is **mode collapse**, and it
-# wanders.
+# (Band: one standard deviation over four seeds.) A detective with five steps did no harm; its games are a little ahead.
+# It is not a free gift: a turn then costs three times the work. The counterfeiter with five steps is, on most seeds,
+# worse off than one Gaussian. All its fakes run to the one place that $D$ likes best just now. By the time $D$ has
+# answered with its single step, they are all there; then they run elsewhere. That is **mode collapse**, and it wanders.
 #
 # So "too strong" was said of the wrong player, at least here. (A sure $D$ *can* starve $G$: minimax against an all but
 # perfect $D$, lesson 03. You will meet such a patient in section 8.)
@@ -387,9 +386,8 @@ alone = torch.tensor([branch(run, 200, 300, g_steps=0).look().right for run in g
 print(f"after 300 steps of D alone it is right on {spread(alone)}, the best possible on {could:.2f}")
 
 # %% [markdown]
-# So the same network *can* see much more. In the game it does not, because $G$ never stands
-# still: with each turn what $D$ has just learned is out of date. (The seeds differ; 300 steps do not bring every $D$
-# equally far.)
+# So the same network *can* see much more. In the game it does not, because $G$ never stands still: with each turn what
+# $D$ has just learned is out of date. (The seeds differ; 300 steps do not bring every $D$ equally far.)
 #
 # **Now you.** *Be the discriminator*: you see examples of both kinds, then one point after another, and say how sure
 # you are that it is real. In the end your curve is set beside the network's and the best possible one, on the same

@@ -30,7 +30,8 @@ function makeBar(lab) {
 
   function update() {
     const [focus, frame] = [lab.run(), lab.frameOf(lab.run())];
-    setText(play, playing() ? "❚❚ Pause" : "▶ Play");
+    const plays = playing() && !play.matches(":disabled"); // without its kernel nothing plays, whatever was last said
+    setText(play, plays ? "❚❚ Pause" : "▶ Play");
     const told = model.get("slow"), on = talk.current("slow", "on" in told || "index" in told);
     slow.setAttribute("aria-pressed", on);
     setText(moment, "index" in told && on ? `${told.index} of ${told.of} · ${told.title}. ${told.caption}` : "");
@@ -41,7 +42,7 @@ function makeBar(lab) {
     pace.input.value = String(speed);
     if (!frame) return;
     setText(turn, focus && frame.shown < frame.turn ? `turn ${frame.shown} of ${frame.turn}` : `turn ${frame.turn}`);
-    setText(rate, playing() && model.get("frame").rate ? `${Math.round(model.get("frame").rate)} turns/s` : "");
+    setText(rate, plays && model.get("frame").rate ? `${Math.round(model.get("frame").rate)} turns/s` : "");
   }
   return { element, update, toggle };
 }

@@ -32,7 +32,10 @@ function render({ model, el }) {
     },
   };
   const wishesMoved = () => ["bar", "stages", "fields", "timeline"].forEach(lab.soon);
-  lab.talk = makeTalk(model, wishesMoved, heard, () => (all.disabled = true));
+  lab.talk = makeTalk(model, wishesMoved, heard, () => {
+    all.disabled = true;
+    lab.soon("bar");
+  });
 
   const bar = makeBar(lab), news = makeNews(lab), stages = makeStages(lab);
   const still = make("p", { class: "lost", role: "status" }, NO_KERNEL);
@@ -90,6 +93,7 @@ function render({ model, el }) {
   function setAlive(alive) {
     still.hidden = alive;
     all.disabled = !alive;
+    lab.soon("bar");
   }
   function heard(ops) {
     clearTimeout(silence);

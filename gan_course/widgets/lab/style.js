@@ -91,7 +91,7 @@ body[data-jp-theme-light="false"] .lab { color-scheme: dark; }
 .lab .timeline output { min-width: 9em; font-variant-numeric: tabular-nums; }
 .lab .log { margin: 0; padding-left: 2.2em; max-height: 9.5em; overflow: auto; }
 .lab .log button { border: 0; background: none; text-align: left; text-decoration: underline; padding: 0 2px; }
-.lab .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(250px, 1fr)); gap: 12px 16px; }
+.lab .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(250px, 100%), 1fr)); gap: 12px 16px; }
 :where(.lab) table { border-collapse: collapse; font-variant-numeric: tabular-nums; width: 100%; max-width: 640px; }
 .lab table th, .lab table td { text-align: right; padding: 2px 8px; border-bottom: 1px solid var(--lab-line); background: none; }
 .lab table th[scope=row] { text-align: left; font-weight: 400; }
