@@ -236,7 +236,7 @@ def train(
                 beta1 is 0 because momentum feeds the rotation of a game (lesson 04).
     d_steps:    D's updates a turn, each on a fresh batch; g_steps: G's updates a turn, each on fresh noise.
     average:    decay of the running average of G's weights, such as 0.999 (Yazici et al. 2019).
-    seed:       of the noise and of `gradient_penalty`. First weights and dropout draw from torch's stream: `device.seed(0)`.
+    seed:       of noise and `gradient_penalty`. First weights and dropout draw from torch's stream: `device.seed(0)`.
     """
     door.check_numbers(steps=steps, d_steps=d_steps, g_steps=g_steps, average=average, lr_g=lr_g, lr_d=lr_d)
     door.check_loss(loss)

@@ -176,6 +176,20 @@ def test_a_slider_moved_by_keys_reaches_the_kernel_and_the_list_of_changes(page,
     assert float(ask_kernel(page, "lab.run.game.opt_d.param_groups[0]['lr']")) > 0.005
 
 
+def test_controls_answer_while_a_cell_plays(page, lab):
+    page.evaluate(
+        """() => { const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+          window.cell = 'runs';
+          kernel.requestExecute({code: 'lab.play(3000)'}).done.then(() => (window.cell = 'done')); }"""
+    )
+    page.wait_for_function("() => document.querySelector('.lab .turn').textContent !== 'turn 0'")
+    lab.get_by_label("loss", exact=True).select_option("hinge")
+    expect(lab.locator(".log li").last).to_contain_text("hinge")
+    assert page.evaluate("window.cell") == "runs"
+    press(lab, "Reset")  # ends what the cell waits for
+    page.wait_for_function("() => window.cell === 'done'")
+
+
 def test_a_flood_of_events_ends_on_the_last_value(page, lab):
     press(lab, "▶ Play")
     slider = lab.get_by_role("slider", name="learning rate of G", exact=True)

@@ -11,20 +11,18 @@ import time
 from collections import deque
 
 import anywidget
-import numpy as np
 import traitlets
-from matplotlib.figure import Figure
 from tqdm.auto import tqdm
 
 from gan_course import plot
 from gan_course.device import tune_threads
-from gan_course.laboratory import truth
 from gan_course.laboratory.catalogue import Catalogue
 from gan_course.laboratory.clock import Clock
 from gan_course.laboratory.explain import explain
-from gan_course.laboratory.lab import Lab
+from gan_course.laboratory.lab import Lab, level
 from gan_course.laboratory.operations import do
 from gan_course.laboratory.packing import charts, frame, names, stage, truths
+from gan_course.laboratory.picture import picture
 from gan_course.laboratory.run import Run
 from gan_course.laboratory.setup import Setup
 from gan_course.widgets.script import script
@@ -111,22 +109,26 @@ class Laboratory(anywidget.AnyWidget):
             raise ValueError(self._lab.notice)
 
     def play(self, turns: int) -> None:
-        """Play all runs `turns` turns on from the one that has gone furthest, within this cell."""
-        goal = self._lab.turn + turns
+        """Play all runs `turns` turns on from the one that has gone furthest; the cell waits for it."""
+        lab, first = self._lab, self._lab.turn
         with self._clock.first():
-            self._lab.show_now()
+            lab.show_now()
+            lab.notice = ""
+            lab.start(level(lab.runs, first + turns))
         try:
+            # The clock plays and this cell only waits: while a cell computes, the page's messages do not come through.
             with tqdm(total=turns, unit="turn", leave=False) as bar:
-                while (least := min(run.turn for run in self.runs)) < goal:
-                    with self._clock.first():
-                        for run in self.runs:
-                            if run.turn == least:
-                                run.play()
-                        self._tick(False)
-                    bar.update(max(0, turns - (goal - least) + 1 - bar.n))
+                while lab.busy >= 0:
+                    self._heard = time.monotonic()  # this cell is looking
+                    time.sleep(0.01)
+                    bar.update(max(0, min(run.turn for run in lab.runs) - first - bar.n))
         finally:  # an interrupted cell, too, leaves the page with what is true
             with self._clock.first():
+                if lab.busy >= 0:
+                    lab.rest()
                 self._tell()
+        if lab.notice:
+            raise ValueError(lab.notice)
 
     def change(self, **changes) -> None:
         """Change settings of the steered run: change(d_steps=5)."""
@@ -162,7 +164,7 @@ class Laboratory(anywidget.AnyWidget):
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
         with self._clock.first():
             alt = f"The laboratory at turn {self._lab.turn}. {explain(self.run)}"
-            data |= {"image/png": plot.png(picture(self)), "text/plain": alt}
+            data |= {"image/png": plot.png(picture(self.run)), "text/plain": alt}
         return data, {**metadata, "image/png": {"alt": alt}}
 
     # The talk with the front end.
@@ -243,19 +245,3 @@ class Laboratory(anywidget.AnyWidget):
     def _told_of(lab: Lab) -> tuple:
         """Changes when the stage does."""
         return lab.focus, [(id(run), run.name, run.setup, list(run.log)) for run in lab.runs]
-
-
-def picture(lab: Laboratory) -> Figure:
-    """What stands in for the widget where there is no kernel: the steered run, and its curves."""
-    run = lab.run
-    fig, (left, middle, right) = plot.figure(1, 3, width=11, height=3.4)
-    plot.verdict(left, run.game.D, run.view.extent)
-    plot.scatter(left, run.view.real, run.look().fakes, run.view.extent)
-    left.set_title(f"turn {run.turn}", fontsize=10)
-    d_loss, g_loss = np.asarray(run.curves.items, float).reshape(-1, 2).T
-    losses = {"D's loss": d_loss, "G's loss": g_loss}
-    plot.curves(middle, run.curves.turns, losses, ylabel="loss", colours={"D's loss": plot.DIS, "G's loss": plot.GEN})
-    js = np.array([measured.js for measured in run.measures.items])
-    plot.curves(right, run.measures.turns, {"JS to the data": js}, ylabel="nats", colours={"JS to the data": plot.GEN})
-    plot.floor(right, truth.floor(run.toy, run.view.extent).js, "real data")
-    return fig
