@@ -26,9 +26,13 @@ from browsing import (
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 CELL = """import threading
+from gan_course.laboratory import sheet
+from gan_course.laboratory.catalogue import Catalogue
+from gan_course.laboratory.run import Run
 from gan_course.widgets.laboratory import Laboratory
 
 lab = Laboratory(data="ring", g_width=16, d_width=16, batch=64)
+FRESH = sheet.dumps([Run(lab.run.start, Catalogue(), name="A")], 0)
 lab"""
 THREADS = "[t.name for t in threading.enumerate() if t.name == 'gan_course laboratory']"
 
@@ -65,9 +69,10 @@ def page(server, complaints) -> Page:
 @pytest.fixture
 def lab(page) -> Locator:
     """The widget, at rest, at the beginning of one untrained run."""
-    told = "lab.do({'op': 'pause'}) or lab.do({'op': 'slow', 'on': False}) or lab.do({'op': 'side', 'what': 'none'})"
-    ask_kernel(page, told)
-    ask_kernel(page, "lab.do({'op': 'arena', 'changes': [{}]}) or lab.do({'op': 'start', 'trained': False})")
+    ask_kernel(
+        page, "lab.do({'op': 'pause'}) or lab.do({'op': 'slow', 'on': False}) or lab.do({'op': 'load', 'text': FRESH})"
+    )
+    ask_kernel(page, "lab.do({'op': 'start', 'trained': False})")
     widget = page.locator(".lab")
     expect(widget.locator(".turn")).to_have_text("turn 0")
     return widget
@@ -174,20 +179,6 @@ def test_a_slider_moved_by_keys_reaches_the_kernel_and_the_list_of_changes(page,
     pause(lab)
     assert float(ask_kernel(page, "lab.run.setup.lr_d")) > 0.005
     assert float(ask_kernel(page, "lab.run.game.opt_d.param_groups[0]['lr']")) > 0.005
-
-
-def test_controls_answer_while_a_cell_plays(page, lab):
-    page.evaluate(
-        """() => { const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
-          window.cell = 'runs';
-          kernel.requestExecute({code: 'lab.play(3000)'}).done.then(() => (window.cell = 'done')); }"""
-    )
-    page.wait_for_function("() => document.querySelector('.lab .turn').textContent !== 'turn 0'")
-    lab.get_by_label("loss", exact=True).select_option("hinge")
-    expect(lab.locator(".log li").last).to_contain_text("hinge")
-    assert page.evaluate("window.cell") == "runs"
-    press(lab, "Reset")  # ends what the cell waits for
-    page.wait_for_function("() => window.cell === 'done'")
 
 
 def test_a_flood_of_events_ends_on_the_last_value(page, lab):

@@ -58,7 +58,7 @@ _SLIPS = [  # patient, wrong cause, reason, what to tell the learner
     ),
     (
         "C", "D too weak", "weak_for_healthy",
-        "C: its D is right less often than the best possible one, but so it is in every healthy game of this lesson. "
+        "C: its D is right less often than the best possible one, but so it is in the ordinary games of this lesson. "
         "Look at the modes and the distance.",
     ),
 ]  # fmt: skip

@@ -109,14 +109,15 @@ class Laboratory(anywidget.AnyWidget):
             raise ValueError(self._lab.notice)
 
     def play(self, turns: int) -> None:
-        """Play all runs `turns` turns on from the one that has gone furthest; the cell waits for it."""
+        """Play all runs `turns` turns on from the one that has gone furthest. Until then the cell runs, and JupyterLab
+        keeps back what is done in the widget; a game played by its own button answers at once."""
         lab, first = self._lab, self._lab.turn
         with self._clock.first():
             lab.show_now()
             lab.notice = ""
             lab.start(level(lab.runs, first + turns))
         try:
-            # The clock plays and this cell only waits: while a cell computes, the page's messages do not come through.
+            # The clock plays and this cell only waits, so that the kernel's stop button ends it between two turns.
             with tqdm(total=turns, unit="turn", leave=False) as bar:
                 while lab.busy >= 0:
                     self._heard = time.monotonic()  # this cell is looking
