@@ -31,6 +31,7 @@ LAYERS = ("real", "density", "fake", "verdict", "sheet", "arrows", "optimal")
 PANELS = ("controls", "graph", "charts", "truth", "timeline", "arena", "zoo", "sides", "sheet")
 FILES = ("words", "paint", "mesh", "stage", "charts", "thumbs", "graph", "sketch", "detective", "counterfeiter",
          "sides", "talk", "fields", "bar", "stages", "controls", "timeline", "panels", "style", "main")  # fmt: skip
+IN_FLIGHT = 2  # frames: one being drawn, one on its way
 PATIENCE = 0.5  # seconds for a page to say that it drew a frame; a cell that plays can keep Python from hearing it
 SILENCE = 30.0  # seconds without a sign of the front end, after which a game pauses: nobody is looking
 
@@ -78,7 +79,7 @@ class Laboratory(anywidget.AnyWidget):
         self._lab = Lab(catalogue, Setup().but(**rules).but(**chosen), trained)
         self._lab.finish()
         self._clock = Clock(self._lab, self._tick)
-        self._views, self._drawn, self._heard = 0, True, time.monotonic()
+        self._views, self._acked, self._heard = 0, 0, time.monotonic()
         self._next_frame = self._next_look = 0.0
         super().__init__(panels=list(panels), layers=list(layers), names=names(catalogue), trained=trained)
         self._told: tuple = ()
@@ -173,11 +174,11 @@ class Laboratory(anywidget.AnyWidget):
     def _hear(self, _, message: dict, __) -> None:
         self._heard = time.monotonic()
         if "drawn" in message:
-            self._drawn = self._drawn or message["drawn"] >= self.frame["n"]
+            self._acked = max(self._acked, message["drawn"])
             return
         with self._clock.first():
             if "here" in message:
-                self._views, self._drawn = self._views + 1, True
+                self._views, self._acked = self._views + 1, self.frame["n"]
             if "gone" in message:
                 self._views = max(0, self._views - 1)
                 if not self._views:
@@ -201,7 +202,7 @@ class Laboratory(anywidget.AnyWidget):
             last = True
         if last:
             self._tell()
-        elif self._views and now >= self._next_frame + (0.0 if self._drawn else PATIENCE):
+        elif self._views and now >= self._next_frame + (0.0 if self._behind() < IN_FLIGHT else PATIENCE):
             self._tell_frame()
             if now >= self._next_look:
                 self._tell_slowly()
@@ -209,8 +210,11 @@ class Laboratory(anywidget.AnyWidget):
             # Looking takes at most a fifth of the time: six runs are drawn less often than one.
             self._next_frame = time.monotonic() + max(1 / 36, 4 * (time.monotonic() - now))
 
+    def _behind(self) -> int:
+        """How many frames were sent that the page has not drawn yet."""
+        return self.frame["n"] - self._acked
+
     def _tell_frame(self) -> None:
-        self._drawn = not self._views
         self.frame = frame(self._lab, self.frame.get("n", 0) + 1, self._clock.rate)
         lab = self._lab
         if lab.moment is not None:
