@@ -4,7 +4,6 @@ A cell that trains would block the kernel, and with it each control. A thread do
 lock back before anybody else got it. So those who wait are counted, and the loop steps aside for them.
 """
 
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,9 +12,6 @@ from contextlib import contextmanager
 from gan_course.laboratory.lab import Lab, excuse
 
 SLICE = 0.005  # seconds of turns between two looks at the clock: short beside the 33 ms of a frame
-# Seconds after which the playing thread gives way to one that waits for Python's lock. A frame and its answer pass some
-# ten threads; at Python's usual 5 ms that alone takes longer than drawing.
-QUICK = 0.0005
 
 
 class Clock:
@@ -55,8 +51,6 @@ class Clock:
                 self._thread.start()
 
     def _loop(self) -> None:
-        patience = sys.getswitchinterval()
-        sys.setswitchinterval(QUICK)
         try:
             self._play()
         except BaseException as error:  # what `show` raises: else nobody would notice, and nothing would play again
@@ -65,7 +59,6 @@ class Clock:
                 self.lab.notice = excuse(error)
             raise
         finally:
-            sys.setswitchinterval(patience)
             with self._count:
                 if self._thread is threading.current_thread():
                     self._thread = None

@@ -200,19 +200,16 @@ class Laboratory(anywidget.AnyWidget):
         if self._lab.works() and now - self._heard > SILENCE:
             self._lab.rest()
             last = True
+        late = 0.0 if self.frame["n"] - self._acked < IN_FLIGHT else PATIENCE
         if last:
             self._tell()
-        elif self._views and now >= self._next_frame + (0.0 if self._behind() < IN_FLIGHT else PATIENCE):
+        elif self._views and now >= self._next_frame + late:
             self._tell_frame()
             if now >= self._next_look:
                 self._tell_slowly()
                 self._next_look = time.monotonic() + max(0.3, 4 * (time.monotonic() - now))
             # Looking takes at most a fifth of the time: six runs are drawn less often than one.
             self._next_frame = time.monotonic() + max(1 / 36, 4 * (time.monotonic() - now))
-
-    def _behind(self) -> int:
-        """How many frames were sent that the page has not drawn yet."""
-        return self.frame["n"] - self._acked
 
     def _tell_frame(self) -> None:
         self.frame = frame(self._lab, self.frame.get("n", 0) + 1, self._clock.rate)
