@@ -220,7 +220,7 @@ class Run:
     def _keep(self) -> None:
         self._latest = kept = _Checkpoint(copy.deepcopy(self.game.state_dict()), self.setup, self._done)
         # Asked each time: Adam's memory, two thirds of a state, begins with its first step.
-        self._checkpoints.most = max(32, min(512, CHECKPOINT_BYTES // _size(kept.state)))
+        self._checkpoints.most = max(24, min(512, CHECKPOINT_BYTES // _size(kept.state)))
         if self._checkpoints.due(self.turn):
             self._checkpoints.add(self.turn, kept)
 

@@ -208,8 +208,8 @@ class Laboratory(anywidget.AnyWidget):
             if now >= self._next_look:
                 self._tell_slowly()
                 self._next_look = time.monotonic() + max(0.3, 4 * (time.monotonic() - now))
-            # Looking takes at most a fifth of the time: six runs are drawn less often than one.
-            self._next_frame = time.monotonic() + max(1 / 36, 4 * (time.monotonic() - now))
+            # Looking takes at most half of the time: six runs are drawn less often than one.
+            self._next_frame = time.monotonic() + max(1 / 50, time.monotonic() - now)
 
     def _tell_frame(self) -> None:
         self.frame = frame(self._lab, self.frame.get("n", 0) + 1, self._clock.rate)
