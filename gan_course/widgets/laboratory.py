@@ -195,7 +195,7 @@ class Laboratory(anywidget.AnyWidget):
                 self._tell_slowly()
 
     def _tick(self, last: bool) -> None:
-        """Between slices of play: a frame if one is due and the last one was drawn; now and then the rest."""
+        """Between slices of play: a frame if one is due and the page keeps up; now and then the rest."""
         now = time.monotonic()
         if self._lab.works() and now - self._heard > SILENCE:
             self._lab.rest()
