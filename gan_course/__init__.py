@@ -3,7 +3,7 @@
 The method is on one screen in `game.py`. Nothing here touches a GPU or the network at import.
 """
 
-from . import device, images, metrics, nets, plot, store, toy
+from . import device, ensemble, images, metrics, nets, plot, store, toy
 from .batches import Batches
 from .game import Game, NonFinite, train
 from .losses import Loss, hinge, least_squares, minimax, non_saturating, relativistic, wasserstein
@@ -16,6 +16,7 @@ __all__ = [
     "NonFinite",
     "clip_weights",
     "device",
+    "ensemble",
     "gradient_penalty",
     "hinge",
     "images",

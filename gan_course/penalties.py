@@ -9,10 +9,27 @@ or kept off zero: the derivative of a square root at zero is infinite, and one s
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations, parametrize
+
+
+@dataclass(frozen=True)
+class Penalty:
+    """`weight` times the mean over samples of `term(D, real, fake, *cond)`, which gives one number a sample, (n,).
+
+    A value, so that many games at once (`ensemble.py`) can share one term and differ in weight: `weight` is then a
+    tensor (games,), D's inputs have a dimension for the games before that for the samples, and so has the result.
+    A function of yours that gives one number, with the same arguments, drops in wherever ours fit.
+    """
+
+    weight: float | Tensor
+    term: Callable
+
+    def __call__(self, D: Callable, real: Tensor, fake: Tensor, *cond: Tensor) -> Tensor:
+        return self.weight * self.term(D, real, fake, *cond).mean(-1)
 
 
 def _squared_slope(D: Callable, x: Tensor, *cond: Tensor) -> Tensor:
@@ -20,7 +37,12 @@ def _squared_slope(D: Callable, x: Tensor, *cond: Tensor) -> Tensor:
     if not x.requires_grad:
         x = x.detach().requires_grad_()
     (slope,) = torch.autograd.grad(D(x, *cond).sum(), x, create_graph=True)
-    return slope.flatten(1).square().sum(1)
+    return slope.flatten(_before(D)).square().sum(-1)
+
+
+def _before(D: Callable) -> int:
+    """How many dimensions come before those of one sample: that of the samples, and in an ensemble that of the games."""
+    return getattr(D, "before", 1)
 
 
 def _check_weight(name: str, weight: float) -> None:
@@ -28,33 +50,46 @@ def _check_weight(name: str, weight: float) -> None:
         raise ValueError(f"{name} needs a weight of zero or more, got {weight}.")
 
 
-def r1(weight: float) -> Callable:
+def _at_real(D, real, fake, *cond):
+    return _squared_slope(D, real, *cond)
+
+
+def _at_fake(D, real, fake, *cond):
+    return _squared_slope(D, fake, *cond)
+
+
+def _between(D, real, fake, *cond):
+    n, sample = real.shape[_before(D) - 1], [1] * (real.dim() - _before(D))
+    like = {"device": real.device, "dtype": real.dtype}
+    rng = getattr(D, "rng", None)  # a game's D brings its own, an ensemble's one for each game
+    if isinstance(rng, list):
+        t = torch.stack([torch.rand(n, *sample, generator=one, **like) for one in rng])
+    else:
+        t = torch.rand(n, *sample, generator=rng, **like)
+    points = torch.lerp(real.detach(), fake.detach(), t)
+    # A norm kept off zero: the derivative of a square root at zero is infinite.
+    return ((_squared_slope(D, points, *cond) + 1e-12).sqrt() - 1).square()
+
+
+def r1(weight: float) -> Penalty:
     """weight/2 * mean |dD/dx|^2 at real points. Mescheder et al. 2018, "Which Training Methods for GANs do actually
     Converge?", equation 9."""
     _check_weight("r1", weight)
-    return lambda D, real, fake, *cond: weight / 2 * _squared_slope(D, real, *cond).mean()
+    return Penalty(weight / 2, _at_real)
 
 
-def r2(weight: float) -> Callable:
+def r2(weight: float) -> Penalty:
     """weight/2 * mean |dD/dx|^2 at fake points. The same paper, equation 10."""
     _check_weight("r2", weight)
-    return lambda D, real, fake, *cond: weight / 2 * _squared_slope(D, fake, *cond).mean()
+    return Penalty(weight / 2, _at_fake)
 
 
-def gradient_penalty(weight: float) -> Callable:
+def gradient_penalty(weight: float) -> Penalty:
     """weight * mean (|dD/dx| - 1)^2 at random points between pairs of a real and a fake. Gulrajani et al. 2017,
     "Improved Training of Wasserstein GANs", equation 3 (the paper's weight is 10). The random points come from the
     game's own seed within a game, and from torch's stream elsewhere."""
     _check_weight("gradient_penalty", weight)
-
-    def penalty(D, real, fake, *cond):
-        rng = getattr(D, "rng", None)  # a game's D brings its own
-        t = torch.rand(len(real), *[1] * (real.dim() - 1), generator=rng, device=real.device, dtype=real.dtype)
-        between = torch.lerp(real.detach(), fake.detach(), t)
-        norm = (_squared_slope(D, between, *cond) + 1e-12).sqrt()
-        return weight * (norm - 1).square().mean()
-
-    return penalty
+    return Penalty(weight, _between)
 
 
 def clip_weights(c: float) -> Callable[[nn.Module], None]:
