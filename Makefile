@@ -5,7 +5,7 @@ PYTHON ?= python3
 JOBS ?= 2
 RUN := .venv/bin/python
 
-.PHONY: help lab test env notebooks check lock clean
+.PHONY: help lab test env notebooks check bench lock clean
 .DEFAULT_GOAL := help
 
 help:  ## Show this list
@@ -27,6 +27,9 @@ check: .venv/test  ## Lint, format, and notebooks in step with their sources
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check .
 	@$(RUN) -m gan_course.build --check
+
+bench: .venv/test  ## Measure the speed beside a plain loop: docs/results/bench.json and .png (BENCH_ARGS="--tiny")
+	@$(RUN) benchmarks/bench.py $(BENCH_ARGS)
 
 lock: .venv/test  ## Resolve requirements.lock anew (UPGRADE=--upgrade for newer versions)
 	@$(RUN) -m pip install --quiet uv

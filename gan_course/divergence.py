@@ -22,13 +22,13 @@ def kl(p: Density, q: Density, x: Tensor | float) -> float:
     so that KL >= 0. It is inf where p has mass and q none. Toys are compared by their log densities, so
     that no tail underflows.
     """
-    log_p, log_q = _log_masses(p, q, x)
+    log_p, log_q = log_masses(p, q, x)
     return _expected(log_p, log_p - log_q)
 
 
 def js(p: Density, q: Density, x: Tensor | float) -> float:
     """Jensen-Shannon divergence, from 0 to log 2 (no overlap). Arguments as for `kl`."""
-    log_p, log_q = _log_masses(p, q, x)
+    log_p, log_q = log_masses(p, q, x)
     log_mean = torch.logaddexp(log_p, log_q) - math.log(2)
     return (_expected(log_p, log_p - log_mean) + _expected(log_q, log_q - log_mean)) / 2
 
@@ -38,7 +38,7 @@ def wasserstein1(p: Density, q: Density, x: Tensor | float) -> float:
     x = torch.as_tensor(x)
     if x.ndim == 2 and x.shape[1] != 1:
         raise ValueError("wasserstein1 works on a line: give a 1-D grid of shape (n,) or (n, 1).")
-    log_p, log_q = _log_masses(p, q, x)
+    log_p, log_q = log_masses(p, q, x)
     return (log_p.exp() - log_q.exp()).cumsum(0)[:-1].abs().sum().item() * _cell(x)
 
 
@@ -75,7 +75,9 @@ def _expected(log_p: Tensor, values: Tensor) -> float:
     return math.inf if bool(values.isinf().any()) else (log_p.exp() * values).sum().item()
 
 
-def _log_masses(p: Density, q: Density, x: Tensor | float) -> tuple[Tensor, Tensor]:
+def log_masses(p: Density, q: Density, x: Tensor | float) -> tuple[Tensor, Tensor]:
+    """Natural logarithms of the mass of each cell of the grid under p and under q, (n,) each; the masses sum to 1.
+    Arguments as for `kl`."""
     x = torch.as_tensor(x)
     logs = []
     for name, density in (("p", p), ("q", q)):

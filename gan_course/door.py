@@ -13,6 +13,8 @@ from numbers import Integral, Real
 import torch
 from torch import Tensor, nn
 
+from .adam import Adam
+
 
 @contextmanager
 def evaluating(*modules: nn.Module):
@@ -106,7 +108,7 @@ def check_optimiser(player: str, opt, lr, own: nn.Module, other: nn.Module) -> t
             raise ValueError(f"{name} has no parameters that can learn.")
     if opt is None:
         rate = 1e-3 if lr is None else lr
-        return torch.optim.Adam([p for p in own.parameters() if p.requires_grad], rate, betas=(0.0, 0.99), fused=True)
+        return Adam([p for p in own.parameters() if p.requires_grad], rate)
     if lr is not None:
         raise ValueError(f"give opt_{player} or lr_{player}, not both: the optimiser has its own learning rate.")
     if not isinstance(opt, torch.optim.Optimizer):

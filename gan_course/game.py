@@ -10,15 +10,15 @@ real. A generator G turns noise z into points. They take turns, as in Algorithm 
 `train` checks its arguments and hands back a `Game`; its method `__next__` is one turn, and the whole method.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import get_total_norm
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from . import door
+from .average import Average
 from .losses import Loss, non_saturating
 
 
@@ -65,7 +65,7 @@ class Game(Iterator[Step]):
         self.device = next(G.parameters()).device
         # The game has its own source of randomness: sampling or plotting between turns does not change the run.
         self.rng, self._noise = torch.Generator(self.device).manual_seed(seed), noise
-        self._average = AveragedModel(G, multi_avg_fn=get_ema_multi_avg_fn(average)) if average else None
+        self._average = Average(G, average) if average else None
         self.index = 0
         # Reading a number back from a GPU makes it wait, so there the check for NaN comes once in 100 turns.
         self._check_every = 1 if self.device.type == "cpu" else 100
@@ -116,12 +116,13 @@ class Game(Iterator[Step]):
     def _update(self, player: str, loss: Tensor, opt: torch.optim.Optimizer) -> None:
         """One step of one player. Only its own parameters get a gradient; nothing moves if that is not finite."""
         own = [p for group in opt.param_groups for p in group["params"] if p.requires_grad]
-        opt.zero_grad()
+        for p in own:
+            p.grad = None  # as opt.zero_grad() does, without its bookkeeping
         loss.backward(inputs=own)
-        norm = get_total_norm([p.grad for p in own if p.grad is not None])
-        health = self._health.get(player, 0) + loss.detach() + norm  # a NaN stays in the sum
+        slopes = torch.cat([p.grad.flatten() for p in own if p.grad is not None]).sum()
+        health = self._health.get(player, 0) + loss.detach() + slopes  # a NaN or infinity stays in the sum
         if (self.index + 1) % self._check_every == 0 or self.index + 1 == self.steps:
-            if not torch.isfinite(health):
+            if not math.isfinite(health):
                 raise NonFinite(self._diagnosis(player, loss, opt))
             health = 0
         self._health[player] = health

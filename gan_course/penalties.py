@@ -41,7 +41,7 @@ def _squared_slope(D: Callable, x: Tensor, *cond: Tensor) -> Tensor:
 
 
 def _before(D: Callable) -> int:
-    """How many dimensions come before those of one sample: that of the samples, and in an ensemble that of the games."""
+    """How many dimensions come before those of one sample: the samples' own, and in an ensemble the games'."""
     return getattr(D, "before", 1)
 
 

@@ -3,12 +3,25 @@
 Needs Chromium or Chrome. GAN_COURSE_NO_BROWSER=1 leaves this file out on a machine that can have neither.
 """
 
+import ast
 from pathlib import Path
 
 import lab_server
+import nbformat
 import numpy as np
 import pytest
-from browsing import ERRORS, KERNEL, changed, launch, note_strangers, open_notebook, run_all, settled, write_notebook
+from browsing import (
+    ERRORS,
+    KERNEL,
+    ask_kernel,
+    changed,
+    launch,
+    note_strangers,
+    open_notebook,
+    run_all,
+    settled,
+    write_notebook,
+)
 from playwright.sync_api import Page, expect, sync_playwright
 
 LESSON = "00_start_here.ipynb"
@@ -123,3 +136,52 @@ def test_the_dirac_field_follows_the_pointer_the_keys_and_the_list(page, server)
 
     page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
     expect(page.get_by_text("The kernel was restarted")).to_be_visible()
+
+
+JUDGED = """
+import torch
+from gan_course import toy
+from gan_course.table import Table
+from gan_course.widgets.judge import Judge
+from gan_course.widgets.outcomes import Outcomes
+
+judge = Judge(torch.ones(4, 1, 8, 8), -torch.ones(4, 1, 8, 8), rounds=2)
+rows = [{"lr_g": g, "lr_d": d, "modes": g + d} for g in (1, 2, 3) for d in (1, 2)]
+outcomes = Outcomes(Table(rows), "modes", "lr_g", "lr_d", torch.zeros(6, 30, 2), toy.ring())
+display(judge, outcomes)
+"""
+
+
+def test_the_judge_and_the_map_of_outcomes_work_by_keys_and_are_saved(page, server):
+    path = Path(server["root_dir"]) / "judged.ipynb"
+    write_notebook(path, JUDGED)
+    open_notebook(page, server, "judged.ipynb")
+    run_all(page)
+    real_is = ast.literal_eval(ask_kernel(page, "judge.real_is"))
+    box = page.get_by_role("group", name="You are the judge")
+    box.get_by_role("button").first.focus()
+    for side, said in ((real_is[0], "✔ Right"), (1 - real_is[1], "✘ Wrong")):
+        page.keyboard.press(("ArrowLeft", "ArrowRight")[side])
+        expect(box.get_by_role("status")).to_contain_text(said)
+        page.keyboard.press("Enter")  # the focus is on "Next pair", and then on "See your score"
+    expect(box.get_by_role("status")).to_contain_text("You found 1 of 2")
+    expect(box.get_by_role("listitem")).to_have_count(1)  # the sheet of mistakes
+    assert ask_kernel(page, "judge.answers") == "[True, False]"
+
+    chosen = page.get_by_role("button", pressed=True)
+    expect(chosen).to_have_accessible_name("lr_g 3, lr_d 2: modes 5")
+    chosen.focus()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowDown")
+    expect(chosen).to_have_accessible_name("lr_g 2, lr_d 1: modes 3")
+    expect(chosen).to_be_focused()
+    expect(page.get_by_role("img", name="Points of")).to_have_count(2)
+    assert ask_kernel(page, "outcomes.cell") == "[1, 0]"
+    page.screenshot(path=server["pictures"] / "judged.png")
+
+    page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
+    states = nbformat.read(path, 4).metadata.widgets["application/vnd.jupyter.widget-state+json"]["state"].values()
+    kept = [state["state"] for state in states]
+    assert [1 - real_is[1]] == [state["chosen"][1] for state in kept if "chosen" in state]
+    assert [state["cell"] for state in kept if "cell" in state] == [[1, 0]]

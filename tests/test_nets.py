@@ -25,6 +25,22 @@ def test_the_discriminator_judges_each_image_alone():
     torch.testing.assert_close(D(x)[:2], D(x[:2]))
 
 
+def test_enlarging_in_one_go_is_repeating_pixels_and_then_convolving():
+    torch.manual_seed(0)
+    x = torch.randn(3, 6, 5, 7, requires_grad=True)
+    at_once = conv.Enlarge(6, 4)
+    one_by_one = torch.nn.functional.conv2d(
+        x.repeat_interleave(2, 2).repeat_interleave(2, 3), at_once.weight, padding=1
+    )
+    out = at_once(x)
+    torch.testing.assert_close(out, one_by_one)
+    weights = torch.randn_like(out)
+    for a, b in zip(
+        *[torch.autograd.grad((y * weights).sum(), (x, at_once.weight)) for y in (out, one_by_one)], strict=True
+    ):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
+
+
 def test_conv_refuses_other_sizes():
     for make in (conv.generator, conv.discriminator, conv.classifier):
         with pytest.raises(ValueError, match="8, 16, 28 or 32"):

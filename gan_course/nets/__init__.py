@@ -1,5 +1,5 @@
-"""Networks, one file a family. `conv` and `mlp` have a `generator` and a `discriminator` that fit each other."""
+"""Networks, one file a family. All but `vae` have a `generator` and a `discriminator` that fit each other."""
 
-from . import conv, mlp, vae
+from . import conditional, conv, mlp, residual, vae
 
-__all__ = ["conv", "mlp", "vae"]
+__all__ = ["conditional", "conv", "mlp", "residual", "vae"]

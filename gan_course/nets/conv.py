@@ -1,19 +1,48 @@
 """Small convolutional networks for square images of 8, 16, 28 or 32 pixels, values in [-1, 1].
 
 The shape follows DCGAN (Radford et al. 2016), with two changes. The generator enlarges by repeating pixels and then
-convolving, not by transposed convolution, which leaves a checkerboard (Odena et al. 2016). The discriminator has no
-batch normalisation, which ties samples together and does not mix with slope penalties (Gulrajani et al. 2017).
+convolving, not by a free transposed convolution, which leaves a checkerboard (Odena et al. 2016). The discriminator has
+no batch normalisation, which ties samples together and does not mix with slope penalties (Gulrajani et al. 2017).
+
+Inside, the channels of a pixel lie side by side in memory: processors convolve such images faster (`make bench`).
 """
 
+import torch
 from torch import Tensor, nn
+from torch.nn.functional import conv_transpose2d, pad
 
 
-def _halvings(size: int) -> int:
+def halvings(size: int) -> int:
     """How often an image is halved until its side is 4 (or 7 for 28 pixels)."""
     try:
         return {8: 1, 16: 2, 28: 2, 32: 3}[size]
     except KeyError:
         raise ValueError(f"images must be 8, 16, 28 or 32 pixels wide, got {size}: resize or pad them.") from None
+
+
+class Interleave(nn.Module):
+    """The same images (n, channels, h, w), with the channels of a pixel side by side in memory."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.contiguous(memory_format=torch.channels_last)
+
+
+class Enlarge(nn.Conv2d):
+    """Each pixel repeated to 2 x 2, then a 3 x 3 convolution: (n, in, h, w) to (n, out, 2h, 2w).
+
+    Repeated pixels need not be multiplied one by one: where several of a window's weights meet copies of one pixel, the
+    weights are added first. That is a transposed convolution with 4 x 4 weights, each a sum of the nine, in 4/9 of the
+    multiplications.
+    """
+
+    def __init__(self, channels_in: int, channels_out: int):
+        super().__init__(channels_in, channels_out, 3, padding=1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight = pad(self.weight.flip(2, 3), (1, 1, 1, 1))
+        weight = weight[..., 1:, :] + weight[..., :-1, :]
+        weight = weight[..., 1:] + weight[..., :-1]
+        return conv_transpose2d(x, weight.transpose(0, 1), stride=2, padding=1)
 
 
 class Generator(nn.Module):
@@ -22,7 +51,7 @@ class Generator(nn.Module):
     def __init__(self, size: int, channels: int, z_dim: int, width: int):
         super().__init__()
         self.z_dim = z_dim
-        times = _halvings(size)
+        times = halvings(size)
         wide = width * 2**times
         self.start = nn.Sequential(
             nn.Linear(z_dim, wide * (size >> times) ** 2),
@@ -32,14 +61,7 @@ class Generator(nn.Module):
         )
         self.grow = nn.Sequential()
         for _ in range(times):
-            self.grow.extend(
-                [
-                    nn.Upsample(scale_factor=2),
-                    nn.Conv2d(wide, wide // 2, 3, padding=1, bias=False),
-                    nn.BatchNorm2d(wide // 2),
-                    nn.ReLU(),
-                ]
-            )
+            self.grow.extend([Interleave(), Enlarge(wide, wide // 2), nn.BatchNorm2d(wide // 2), nn.ReLU()])
             wide //= 2
         self.paint = nn.Sequential(nn.Conv2d(wide, channels, 3, padding=1), nn.Tanh())
 
@@ -52,8 +74,11 @@ class Discriminator(nn.Module):
 
     def __init__(self, size: int, channels: int, width: int, outputs: int = 1):
         super().__init__()
-        times = _halvings(size)
+        times = halvings(size)
         layers: list[nn.Module] = [nn.Conv2d(channels, width, 3, padding=1), nn.LeakyReLU(0.2)]
+        # What a layer gives is laid out as its weights are. `contiguous` would leave weights for grey images alone.
+        first = layers[0].weight
+        first.data = torch.empty_like(first, memory_format=torch.channels_last).copy_(first.data)
         for i in range(times):
             wide = width * 2**i
             layers += [nn.Conv2d(wide, 2 * wide, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
