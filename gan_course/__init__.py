@@ -6,6 +6,7 @@ The method is on one screen in `game.py`. Nothing here touches a GPU or the netw
 from . import device, ensemble, images, metrics, nets, plot, store, toy
 from .batches import Batches
 from .game import Game, NonFinite, train
+from .generators import load_generator
 from .losses import Loss, hinge, least_squares, minimax, non_saturating, relativistic, wasserstein
 from .penalties import clip_weights, gradient_penalty, r1, r2, spectral_norm
 
@@ -21,6 +22,7 @@ __all__ = [
     "hinge",
     "images",
     "least_squares",
+    "load_generator",
     "metrics",
     "minimax",
     "nets",

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 from . import device
+from .game import NonFinite
 from .images import DataError
 from .parts import out_of_memory
 from .recipes import ALL
@@ -70,7 +71,7 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("Stopped at once: the last save is what stays.", file=sys.stderr)
         return 130
-    except (DataError, GaveUp, StoreError, ValueError) as error:
+    except (DataError, GaveUp, NonFinite, StoreError, ValueError) as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
     except (MemoryError, RuntimeError) as error:

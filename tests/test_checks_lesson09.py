@@ -254,6 +254,7 @@ def test_09_5_accepts_the_diagnosis_in_any_order():
         ({"D": "memorised"}, "healthy_for_copies"),
         ({"A": "blurred", "B": "collapsed"}, "blurred_for_collapsed"),
         ({"B": "collapsed"}, "collapsed_for_blurred"),
+        ({"B": "healthy", "D": "blurred"}, "healthy_for_blurred"),
         ({"A": "healthy"}, "precise_for_healthy"),
         ({"D": "blurred"}, "other"),
         ({"D": "well"}, "words"),
@@ -278,6 +279,8 @@ def test_09_5_the_numbers_that_the_hints_name_tell_the_patients_apart():
     assert nearer["C"] > 0.95 and all(0.4 < nearer[name] < 0.6 for name in "ABD")
     assert cover["A"] < 0.5 < 0.65 < min(cover[name] for name in "BCD")
     assert score["B"] < min(score[name] for name in "AC") - 1
+    pr = {name: manifold.precision_recall(real, net.features(x)) for name, x in made.items()}
+    assert pr["B"].precision > 0.8 > 0.4 > pr["B"].recall and min(pr["D"]) > 0.55 and pr["D"].precision < 0.75
     distance = {name: metrics.frechet_distance(real, net.features(x)) for name, x in made.items()}
     assert max(distance["C"], distance["D"]) < 2.5 < 5 < min(distance["A"], distance["B"])
 

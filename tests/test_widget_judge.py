@@ -80,6 +80,11 @@ def test_the_interval_is_scipys_wilson(rounds):
         assert wilson(right, rounds) == pytest.approx((wanted.low, wanted.high), abs=1e-7)
 
 
+def test_no_interval_leaves_out_the_share_itself():
+    for rounds in range(1, 300):
+        assert wilson(0, rounds)[0] == 0 and wilson(rounds, rounds)[1] == 1  # error bars must not be negative
+
+
 def test_it_has_words_for_every_score_and_calls_no_luck_a_skill():
     judge = Judge(lot(30, 0.4), lot(30, -0.9))
     assert len(judge.verdicts) == len(judge.intervals) == 21

@@ -59,6 +59,11 @@ _SLIPS = [  # patient, wrong cause, reason, what to tell the learner
         "generator cannot have, is much higher than A's; and the classifier score fell.",
     ),
     (
+        "B", "healthy", "healthy_for_blurred",
+        "B: nearly as precise as real digits, but with little recall: soft images that lie close together. A GAN of "
+        "average skill has bad images among the good ones, all over the data.",
+    ),
+    (
         "A", "healthy", "precise_for_healthy",
         "A: the classifier score and the precision are as they should be, but neither asks how much of the data is "
         "reached.",

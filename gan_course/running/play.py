@@ -65,10 +65,12 @@ class Run:
                     self._turn()
                 except NonFinite as problem:
                     self._go_back(problem)
+            if self.saved_at != self.game.index:  # before the metrics, which take time and memory
+                self._try_to_save()
+                self._sheet()
             if self.notes.metrics.get("turn") != self.game.index:
                 self._measure()
             self._save()
-            self._sheet()
         except Stopped as stop:
             self._leave(stop)
             raise

@@ -87,7 +87,9 @@ def wilson(right: int, rounds: int) -> tuple[float, float]:
     share, weight = right / rounds, NORMAL**2 / rounds
     middle = share + weight / 2
     half = NORMAL * math.sqrt(share * (1 - share) / rounds + weight / (4 * rounds))
-    return max(0.0, (middle - half) / (1 + weight)), min(1.0, (middle + half) / (1 + weight))
+    # None or all right: that end is 0 or 1, and rounding must not put it on the wrong side of the share itself.
+    low = (middle - half) / (1 + weight) if right else 0.0
+    return low, (middle + half) / (1 + weight) if right < rounds else 1.0
 
 
 def picture(judge: Judge) -> Figure:

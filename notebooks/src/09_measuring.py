@@ -27,7 +27,7 @@ from matplotlib.patches import Circle
 from scipy.stats import spearmanr
 from sklearn.cluster import KMeans
 from sklearn.metrics import roc_auc_score
-from torch.nn.functional import avg_pool2d, cross_entropy, pad
+from torch.nn.functional import avg_pool2d, cross_entropy, pad, softplus
 
 from gan_course import Batches, device, ensemble, images, metrics, nets, plot, r1, train
 from gan_course.checks import check, hint, predict, quiz, reveal, solution
@@ -37,7 +37,7 @@ from gan_course.manifold import density_coverage, memorised, nearest, precision_
 from gan_course.scores import frechet_infinity, inception_score, kde_log_likelihood
 from gan_course.widgets import judge, show
 
-device.tune_threads()
+_ = device.tune_threads()
 # Small networks: they stay on the processor.
 
 # %% [markdown]
@@ -85,7 +85,7 @@ print(f"{N} digits in each pile; a GAN of {sum(p.numel() for p in G.parameters()
 # %%
 predict(
     "09.a",
-    "A program that only compares pixels plays the same game with all 599 digits and 599 fakes: it calls a picture what its nearest neighbour is. How often is it right?",
+    "A program that only compares pixels plays a similar game with all 599 digits and 599 fakes: it calls a picture what its nearest neighbour is. How often is it right?",
     ["about half of the time: the fakes are good enough", "60 to 75 %", "more than 75 %"],
 )
 
@@ -100,17 +100,18 @@ print(f"so far you found {trial.score} of {len(trial.answers)} (run this cell ag
 
 # %% [markdown]
 # Twenty answers are a small sample. If you are right with chance $p$ each time, the share of right answers has a
-# standard deviation of $\sqrt{p(1-p)/n}$. The widget therefore gives an interval (Wilson 1927), and so should
-# everybody who reports what people saw:
+# standard deviation of $\sqrt{p(1-p)/n}$. The widget therefore gives an interval: every $p$ for which what you scored lies
+# within 1.96 of these standard deviations (Wilson 1927). It misses the true $p$ about once in twenty times. So should
+# everybody report what people saw:
 
 # %%
 for right, rounds in ((14, 20), (70, 100), (12, 20), (60, 100), (240, 400)):
     low, high = judge.wilson(right, rounds)
     verdict = "better than a coin" if low > 0.5 else "may be a coin"
-    print(f"{right:3} of {rounds:3} right = {right / rounds:.0%}: between {low:.0%} and {high:.0%}: {verdict}")
+    print(f"{right:3} of {rounds:3} right = {right / rounds:.0%}: between {low:.1%} and {high:.1%}: {verdict}")
 
 # %% [markdown]
-# So to tell "right in 60 %" from a coin takes a hundred rounds, and many patient people. And a *machine* can play too.
+# So to tell "right in 60 %" from a coin takes a hundred rounds at the least, and many patient people. And a *machine* can play too.
 # Put real digits and fakes on one heap; call each what its nearest neighbour is; count how often that is right (a
 # **two-sample test**, Lopez-Paz and Oquab 2017):
 
@@ -134,18 +135,21 @@ machine = {
 for name, share in machine.items():
     low, high = judge.wilson(round(share * 2 * N), 2 * N)
     print(f"{name:13} told from fresh digits in {share:.1%} ({low:.0%} to {high:.0%})")
+cuts = torch.tensor([told_apart(*thirds(seed)[0][1:]) for seed in range(20)])
+print(f"two piles of real digits, cut in twenty ways: {cuts.mean():.1%} ± {cuts.std():.1%}; "
+      f"the standard deviation of a coin would be {math.sqrt(0.25 / (2 * N)):.1%}")  # fmt: skip
 
 # %%
 reveal(
     "09.a",
     truth=0 if machine["fakes"] < 0.6 else 1 if machine["fakes"] <= 0.75 else 2,
-    because=f"It is right on {machine['fakes']:.0%}; on two piles of real digits {machine['real digits']:.0%}, as a coin.",
+    because=f"It is right on {machine['fakes']:.0%}; on two piles of real digits {cuts.mean():.0%}, as a coin.",
 )
 
 # %% [markdown]
-# (Neighbours share their neighbours, so these intervals are a little too narrow.) The second and third lines are what
-# must stand beside every score of this course: the **floor** and a **cheap baseline**, a normal distribution over the
-# 64 pixels.
+# (Neighbours share their neighbours, so these trials are not independent. Over twenty cuts the real digits scatter more
+# than a coin would, and the intervals above are too narrow.) The second and third lines are what must stand beside every
+# score of this course: the **floor** and a **cheap baseline**, a normal distribution over the 64 pixels.
 #
 # What can eyes *not* see? In twenty pictures: that all 7s are missing, that one digit comes too often, or that each picture is a
 # copy from the training set. For that one must look at the crowd.
@@ -259,6 +263,21 @@ reveal(
 assert x_far > 2 * max(ends.values())
 
 # %% [markdown]
+# Do not believe it: play X's turn.
+
+# %%
+G_x, D_x = Pixels(64, 16, (96, 96)), nets.mlp.discriminator(64, (96, 96))
+with torch.no_grad():
+    for weight in D_x.parameters():
+        weight.zero_()
+made_x = G_x(torch.randn(N, 16, generator=rng))
+g_x = softplus(-D_x(made_x)).mean()
+d_x = softplus(-D_x(real.flatten(1))).mean() + softplus(D_x(made_x)).mean()
+g_x.backward()
+slope = max(weight.grad.abs().max().item() for weight in G_x.parameters())
+print(f"D's loss {d_x:.2f}, G's loss {g_x:.2f}, distance {distance(made_x.detach()):.0f}; G's largest gradient {slope:.1f}")
+
+# %% [markdown]
 # A $D$ that knows nothing says one half, whatever it is shown, and it has no slope: so G stays where it was. "$D$ is at
 # one half" is what the best game and the worst have in common. And *within* one game? Does a loss at least follow the
 # distance? **Spearman's** correlation compares ranks: 1 if both always rise and fall together, -1 if one falls
@@ -282,8 +301,8 @@ assert rank["R1, weight 10"][0].min() > 0.5 and rank["R1, weight 0.1"][0].mean()
 # %% [markdown]
 # So both popular sentences are wrong. "The loss says nothing" is too strong: within a well regularised game it follows the
 # distance closely. "The loss shows the quality" is too strong as well. With the weak penalty it follows much less. Late in
-# a game it hardly moves while the images get better. And across games one game X spoils the order: it has the best losses of
-# all. Never compare losses across settings, kinds of loss or networks.
+# a game it hardly moves while the images get better. And across games one game X spoils the order: it has exactly the losses
+# of a game won. Never compare losses across settings, kinds of loss or networks.
 #
 # ## 4. Second instrument: a classifier's opinion
 #
@@ -342,12 +361,20 @@ assert opinions["ten pictures"] > opinions["real digits"] + 1
 # %% [markdown]
 # One good picture a class beats the data itself (Barratt and Sharma 2018 show this and more). The score never looks at
 # real data, so it cannot know what is missing. And it knows only what its classifier knows: real digits do not reach 10,
-# because our classifier was trained to be modest (with smoothed labels). A score of one network says nothing about a score of another.
+# because our classifier was trained to be modest. With its smoothed labels the right class should get 0.91 and each other one
+# 0.01:
+
+# %%
+modest = 0.01 + 0.9 * torch.eye(10)
+print(f"a classifier that does just this gives every perfect set of digits {inception_score(modest):.2f}")
+
+# %% [markdown]
+# A score of one network says nothing about a score of another.
 #
 # ## 5. Third instrument: two crowds
 #
 # Then compare with real data. Not pixel by pixel: a digit shifted by one pixel is the same digit. Take the classifier's
-# last layer but one, 64 **features** an image. Now there are two crowds in 64 dimensions. Describe each by its mean
+# last layer but one, 64 **features** an image. (Whether they know about shifts, section 7 will show.) Now there are two crowds in 64 dimensions. Describe each by its mean
 # $\mu$ and its covariance $\Sigma$, and ask: how much work is it to move the one onto the other?
 #
 # On a line, two Gaussians: let both follow one standard normal $u$, $x = \mu_1 + \sigma_1 u$ and $y = \mu_2 + \sigma_2 u$. (No
@@ -364,7 +391,8 @@ assert opinions["ten pictures"] > opinions["real digits"] + 1
 #
 # ### Exercise 09.1 · Two Gaussians apart
 # *medium · core · 8 minutes.* The last term is a trace of a root of a matrix $M = \Sigma_1\Sigma_2$. It is the sum of the
-# roots of $M$'s eigenvalues.
+# roots of $M$'s eigenvalues. ($M$ is not symmetric, but has the eigenvalues of $\Sigma_1^{1/2}\Sigma_2\Sigma_1^{1/2}$, which is:
+# so they are real, and none is below 0.)
 
 
 # %%
@@ -441,7 +469,7 @@ for n in sizes:
 # $$\mathbb E\,\mathrm{FD} \approx \frac1n\Big(2d + \frac{d(d+1)}2\Big).$$
 #
 # This is a **bias**, not noise: look at the small ± beside it. More trials do not help. It falls as $1/n$, grows as
-# $d^2$, and differs from generator to generator. So FD of 1000 samples and FD of 10 000 samples cannot be compared; and FID has
+# $d^2$, and differs from generator to generator (for another $\Sigma$ the law has another constant). So FD of 1000 samples and FD of 10 000 samples cannot be compared; and FID has
 # 2048 features.
 #
 # Chong and Forsyth (2020) turn the law into a cure: score at several $n$, draw a line against $1/n$, read it at
@@ -490,12 +518,13 @@ ax.axhline(0, color=plot.MUTED, linestyle=":")
 ax.legend(fontsize=8)
 plot.show(
     fig,
-    "Fréchet distance against 1/n: two straight rows of points. The line of fresh digits meets 1/n = 0 near zero, that "
+    "Fréchet distance against 1/n: two rising rows of points, and a line through each. The line of fresh digits meets 1/n = 0 near zero, that "
     "of the fakes well above.",
 )
 
 # %% [markdown]
-# The line of the fresh digits ends near 0, as it must, and may miss it on either side: what is gained in bias is paid in noise.
+# The line of the fresh digits ends near 0, as it should, and may miss it on either side, though no distance is below 0: what is
+# gained in bias is paid in noise.
 #
 # The **kernel distance** (Bińkowski et al. 2018) needs no such cure. It compares all pairs of features under a kernel
 # $k(x, y) = (x \cdot y/d + 1)^3$,
@@ -516,7 +545,7 @@ for n in (50, 300):
 
 # %% [markdown]
 # Read each line from right to left: what counts is whether a difference stands out from the spread. With 50 points
-# neither number sees this shift reliably. With 300 both do, beside the floor *at the same n*; the kernel distance far more
+# neither number sees this shift reliably. With 300 both do, beside the floor *at the same n*; the kernel distance more
 # clearly, for a shift of the means is what its kernel weighs most. For another failure the order may be another.
 #
 # ### Exercise 09.3 · Which generator is better?
@@ -593,7 +622,7 @@ axes[0].set_title(f"balls of real points: precision {pr.precision:.2f}", fontsiz
 axes[1].set_title(f"balls of fakes: recall {pr.recall:.2f}", fontsize=10)
 plot.show(
     fig,
-    "Left: balls around the real points cover nearly all fakes. Right: balls around the fakes, which lie in one corner, "
+    "Left: balls around the real points cover the fakes. Right: balls around the fakes, which lie in one corner, "
     "cover only part of the real points.",
 )
 
@@ -630,7 +659,7 @@ check("09.4", hand_made)
 # A map of balls has a weak spot: a fake far out has far neighbours, hence a huge ball, and a few such fakes can "reach" all
 # real points. Naeem et al. (2020) therefore draw balls around *real* points only:
 #
-# - **density**: in how many real balls does a fake lie, on average, over $k$ (1 for real data, and it may be more);
+# - **density**: in how many real balls does a fake lie, on average, divided by $k$ (about 1 for real data, and it may be more);
 # - **coverage**: which share of the real balls has a fake in it.
 #
 # ## 7. The chart: which number sees which failure?
@@ -644,7 +673,7 @@ check("09.4", hand_made)
 # | our GAN | section 1 |
 # | copies | the training pile, picture by picture |
 # | ten pictures | the surest of each class, sixty times |
-# | five classes | digits 0 to 4 only, in full variety |
+# | five classes | digits 0 to 4 only, all that there are, some of them twice |
 # | blurred | each pixel averaged half with its neighbours |
 # | shifted | the whole picture one pixel to the right |
 # | noisy | with noise of 0.3 on each pixel |
@@ -778,14 +807,15 @@ assert ten_row["precision"] > 0.7 and ten_row["recall"] < 0.1 and ten_row["cover
 
 # %% [markdown]
 # Take your time with this table: mean and standard deviation over three ways to cut the piles (for our GAN: one game,
-# the first seed, and three draws of noise). A cell is the darker, the further it is from fresh digits. Read it **by columns**:
+# the first seed, and three draws of noise). A cell is the darker, the further it is from fresh digits, be it worse or
+# better. Read it **by columns**:
 #
 # - The *classifier score* praises the ten pictures and the copies. It sees missing classes, and dislikes whatever its
 #   classifier was not taught.
 # - *Fréchet* and *kernel* distance see everything but the copies; they do not say *what* is wrong.
-# - *Precision* sees bad images and not the missing ones; *recall* the other way round, except that **wild noise has a recall
-#   well above zero**: outliers have huge balls. *Coverage* is not fooled by it.
-# - *Nearer to training* sees copies and nothing else.
+# - *Precision* sees bad images (blur hardly) and not the missing ones; *recall* sees the missing ones, except that **wild noise
+#   has a recall well above zero**: outliers have huge balls. *Coverage* is not fooled by it.
+# - *Nearer to training* sees copies and nothing else. (With ten pictures it is ten tosses of a coin: look at the ±.)
 #
 # And **by rows**:
 #
@@ -794,8 +824,9 @@ assert ten_row["precision"] > 0.7 and ten_row["recall"] < 0.1 and ten_row["cover
 #   ignore shifts.
 # - *Blurred* ones have a low recall though nothing is missing: they lie close together, so their balls are small. Coverage,
 #   with balls around real digits, is not as harsh.
-# - *Our GAN* has a better recall than precision: it reaches most of the data, with many bad images. Its Fréchet distance
-#   alone would not have told.
+# - *Our GAN* has a far better recall than precision. Does it reach most of the data, with many bad images? Coverage says no:
+#   it is well below the floor too. Bad images are outliers, and their wide balls buy recall, as they do for *one Gaussian*. The
+#   Fréchet distance alone would have told nothing of this.
 #
 # ### Exercise 09.5 · Read the chart
 # *medium · core · 8 minutes · diagnose these runs.* Four generators, and a training pile that one of them has
@@ -885,7 +916,8 @@ assert share[0] > share[1] + 0.08 and attack[0] > attack[1] + 0.1
 # training set. The column *D's attack* is the chance that a training digit gets the higher logit of the two: one half is a
 # coin. "Synthetic data are private" does not follow from "G never sees a real sample" (Stadler et al. 2022).
 #
-# A test with a p-value (after Meehan et al. 2020) compares the fakes' distances to the training set with those of held-out *real* digits:
+# A test with a p-value (after Meehan et al. 2020) compares the fakes' distances to the training set with those of held-out *real* digits,
+# here on the features:
 
 # %%
 print("share of (fake, held-out) pairs in which the fake is nearer to the training pile; p-value")
@@ -956,12 +988,14 @@ reveal(
     truth=list(parzen).index(best),
     because=f"{best}: {parzen[best]:.1f} nats; 120 fresh digits: {parzen['120 fresh digits']:.1f}.",
 )
+assert parzen["120 averages"] > parzen["120 fresh digits"] + 3
 assert parzen["fresh and training"] > parzen["all fresh digits"] > parzen["120 fresh digits"]
 
 # %% [markdown]
 # Samples of the truth are not the best samples for this score: averages lie in the middle of their neighbours, where a
 # Gaussian is needed. Theis et al. found the same with k-means on larger digits. And the last two lines are one and the same model, the truth,
-# with more samples: the number still rises. In 64 dimensions the estimate is far from where it will end.
+# with more samples: the number still rises. In 64 dimensions no sample
+# that we can pay for tells where it will end.
 #
 # Likelihood and looks are largely independent, in both directions, and the proof is one line. Let $p$ be a perfect model and $q$ white
 # noise. The mixture $0.01\,p + 0.99\,q$ draws noise 99 times in 100. But its density is at least $0.01\,p$, so
@@ -1026,7 +1060,8 @@ reveal(
 )
 
 # %% [markdown]
-# If samples of a GAN replace data, count first. Two tools do it: a classifier, as here, or recall and coverage *within* each class.
+# If samples of a GAN replace data, count first, with a classifier as here. Then ask for recall and coverage *within* each class,
+# since a class may keep its share and lose its variety.
 #
 # ## 11. Your turn to cheat
 #
@@ -1083,7 +1118,7 @@ untrue = {
     "The loss says nothing": f"with R1 of weight 10 the better one of the two losses had a rank correlation of {followed['R1, weight 10']:.2f} with the distance (sign aside)",
     "D at one half means success": f"so it was in game X, whose fakes are at {x_far:.0f}; and with R1 of weight 1 D's loss ended at {late[-1, 0].mean():.2f} (a game won: {math.log(4):.2f}), at a distance of {ends['R1, weight 1']:.1f}",
     "A high classifier score means real and varied images": f"ten pictures got {opinions['ten pictures']:.1f}, real digits {opinions['real digits']:.1f}",
-    "Equal distributions have Fréchet distance 0": f"in 64 dimensions {bias[50].mean():.0f} at n = 50, {bias[1000].mean():.1f} at 1000, {bias[10_000].mean():.2f} at 10 000",
+    "Two samples of one distribution have Fréchet distance 0": f"in 64 dimensions {bias[50].mean():.0f} at n = 50, {bias[1000].mean():.1f} at 1000, {bias[10_000].mean():.2f} at 10 000",
     "A low Fréchet distance excludes copying": f"the copies have {mean['copies']['Fréchet']:.2f}, the floor is {mean['fresh digits']['Fréchet']:.2f}; measured against the training set itself it would be exactly 0",
     "Recall measures variety": f"wild noise has recall {mean['wild noise']['recall']:.2f}; its coverage is {mean['wild noise']['coverage']:.2f}",
     "What looks right scores right": f"digits shifted by one pixel are at {mean['shifted']['Fréchet']:.0f}, visibly noisy ones at {mean['noisy']['Fréchet']:.1f}",
@@ -1113,13 +1148,13 @@ quiz("09")
 # | Fréchet distance | same mean and covariance of features? | most failures, not which | copies; biased as $1/n$ |
 # | kernel distance | same feature distribution, up to third moments? | the same; unbiased | copies |
 # | precision, density | are fakes where real ones are? | bad images | missing ones, copies |
-# | recall | do fakes' balls reach real ones? | missing ones | outliers fool it; copies |
+# | recall | do fakes' balls reach real ones? | missing ones | copies; and outliers fool it |
 # | coverage | do real balls hold a fake? | missing ones | copies |
 # | nearer to training | by heart? | copies | everything else |
 # | likelihood (Parzen) | density at test points? | missing ones | looks |
 #
 # - Three piles: one to learn from, one to compare with, one to play the perfect generator.
-# - Equal $n$, always. The bias of FD for equal Gaussians is $\big(2d + d(d+1)/2\big)/n$.
+# - Equal $n$, always. The bias of FD is about $\big(2d + d(d+1)/2\big)/n$ for two Gaussians of covariance $I$.
 # - A number that is optimised stops measuring.
 #
 # Part II ends here: you can name a failure, explain it, cure it, and measure whether the cure worked.
