@@ -53,7 +53,7 @@ def precision_recall(real: Tensor, fake: Tensor, k: int = 3) -> PrecisionRecall:
 
 
 def density_coverage(real: Tensor, fake: Tensor, k: int = 5) -> DensityCoverage:
-    """Naeem et al. 2020, "Reliable Fidelity and Diversity Metrics for Generative Models", equations 3 and 4.
+    """Naeem et al. 2020, "Reliable Fidelity and Diversity Metrics for Generative Models".
 
     All balls are around real points, so a wild fake buys nothing. For equal distributions density is 1 on average
     (single values may lie above 1), and coverage is near 1 - 1/2^k where both sets are large and of equal size.

@@ -11,15 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from . import door
+from .adam import Adam
 from .game import Game, Step
 from .losses import Loss
 from .penalties import Penalty
 from .stack import Stack
-
-
-def adam(parameters: list[nn.Parameter], lr: float) -> torch.optim.Optimizer:
-    """The optimiser that `game.train` makes by default."""
-    return torch.optim.Adam(parameters, lr, betas=(0.0, 0.99), fused=True)
 
 
 class Together(Game):
@@ -29,7 +25,7 @@ class Together(Game):
     def __init__(self, rows: list[int], solos: list[Game], setting: dict):
         self.rows, self._solos, self.rate, self.weight = torch.tensor(rows), solos, 1.0, 1.0
         G, D = Stack([solo.G for solo in solos]), Stack([solo.D for solo in solos])
-        make = setting["opt"] or adam
+        make = setting["opt"] or Adam
         super().__init__(
             G, D, None, steps=None, loss=Loss(_each(setting["loss"].d), _each(setting["loss"].g)), penalties=(),
             constrain=self._constrain if setting["constrain"] else None, noise=self._noises,

@@ -40,7 +40,7 @@ EXERCISES = [
         5, "Four critics", "medium", "core", 8, diagnosis,
         "In which two do several weights have exactly the same, largest value? There you have the clipped ones.",
         "Of the clipped ones, one has next to no slope. Of the others, one has a slope near 1.",
-        "Slope of a ten-millionth: too tight. Steep, with several weights at one same largest value: too loose. Steep, "
+        "Next to no slope: too tight. Steep, with several weights at one same largest value: too loose. Steep, "
         "and no two weights alike: no penalty.",
         kind="diagnose",
     ),

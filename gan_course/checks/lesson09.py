@@ -39,10 +39,10 @@ EXERCISES = [
     ),
     _exercise(
         5, "Read the chart", "medium", "core", 8, diagnosis,
-        "Three columns decide: the share of fakes nearer to the training digits, coverage, and recall beside precision.",
+        "Four columns decide: the share of fakes nearer to the training digits, coverage, and precision beside recall.",
         "Who has precision without coverage? Who has both, and lies too near to the training digits?",
-        "Memorised: share far above one half. Collapsed: coverage far below the floor at full precision. Blurred: nearly "
-        "precise, with little recall, as in the table above.",
+        "Memorised: share far above one half. Collapsed: coverage far below the floor at full precision. "
+        "Blurred: nearly precise, with little recall, as in the table above.",
         kind="diagnose",
     ),
     _exercise(

@@ -83,8 +83,8 @@ _SLIPS = [  # patient, wrong cause, reason, what to tell the learner
     ("D", "clip too loose", "no_limit", "D: no two weights share the largest value: nobody clips here."),
     ("A", "penalty without weight", "penalty_overlooked", "A: its slope stays of the order of 1, turn after turn. "
      "Something holds it."),
-    ("D", "healthy", "large_is_healthy", "D: its slope jumps to tens, and its fakes lie along a "
-     "line. Whatever should hold it near 1 does not."),
+    ("D", "healthy", "large_is_healthy", "D: its slope jumps, and lies far above 1. Whatever "
+     "should hold it near 1 does not."),
 ]  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 08 · Losses and regularisers
 #
-# **There are hundreds of losses for GANs, and a few ways to hold a discriminator back. You will derive the ones that
+# **There are many losses for GANs, and a few ways to hold a discriminator back. You will derive the ones that
 # matter, catch each at what it promises and at what it does not, and then let eleven recipes play for the same budget,
 # each at its own best learning rate.**
 #
@@ -55,7 +55,8 @@ device.seed(0)
 # $G$ learns through three factors (lesson 03): the loss's slope at a fake's logit, times $D$'s slope at the fake, times
 # what moves the fake. A **loss** decides the first. A **regulariser** bends the second. This lesson is about these two.
 #
-# Here is the first factor for five losses. $L$ is what $G$ pays for one fake of logit $\ell$:
+# Here is the first factor for five losses. $r$ and $f$ are $D$'s outputs at a real point and at a fake, and $L$ is what
+# $G$ pays for one fake of output $\ell = f$:
 #
 # | loss | $D$ pays, real / fake | $G$ pays | $-dL/d\ell$ |
 # |---|---|---|---|
@@ -111,7 +112,7 @@ reveal(
 # That is the claim of Mao et al. (2017): a loss that saturates leaves alone whatever lies far out on the "right" side
 # of $D$, though it may be far from the data. Least squares charges for every distance from 1, on either side, and so
 # *no* fake is left alone. The price is seen on the left: a fake at −10 pulls eleven times as hard as one at 0. Hinge
-# and Wasserstein pass on $D$'s slope as it is. What they are worth, $D$ must decide.
+# and Wasserstein pass on $D$'s slope as it is: how hard a fake is pushed is then $D$'s affair alone.
 #
 # ## 2. Each loss has its own best D
 #
@@ -126,7 +127,7 @@ reveal(
 # **Hinge.** $p\max(0, 1-y) + q\max(0, 1+y)$ consists of straight pieces. Between −1 and 1 its slope is $q - p$, left of
 # −1 it is $-p$, right of 1 it is $q$. So the lowest point is the corner $y = +1$ where $p > q$, and $y = -1$ where
 # $p < q$: $y = \mathrm{sign}(p - q)$. It costs $2\min(p, q)$ there, and since
-# $\int\min(p,q) = 1 - \tfrac12\int|p-q|$, the best $D$ pays $2 - \int|p - q|\,dx$.
+# $\int\min(p,q) = 1 - \tfrac12\int|p-q|$, the best $D$ pays $2 - \int|p - q|\,dx$. (The integral is twice the **total variation** distance.)
 #
 # The hinge $D$ does not care *how much* likelier real is. Beyond the **margin** of 1 an answer is free, and no gradient
 # comes from it: only the doubtful points teach this $D$.
@@ -204,8 +205,8 @@ left.set_ylim(-1.6, 6)
 left.legend()
 divergences = (fgan.kl, fgan.reverse_kl, fgan.pearson, fgan.squared_hellinger, fgan.jensen_shannon)
 plot.curves(right, u, {loss.name: loss.f(u) for loss in divergences}, "$u = p/q$", "$f(u)$")
-right.set_ylim(-1.2, 4)
-right.legend(fontsize=8, loc="upper center")
+right.set_ylim(-1.6, 6)
+right.legend(fontsize=8, loc="upper left")
 plot.show(
     fig,
     "Left: u log u lies above three straight lines and touches each at one point. Right: five convex functions, all zero "
@@ -222,13 +223,13 @@ plot.show(
 # | $2\,\mathrm{JS}$ | $u\log u-(1+u)\log\frac{1+u}2$ | $\log 2-\mathrm{softplus}(-v)$ | $-\log(2-e^t)$ | $\log u$ |
 #
 # The last line is the old game: $-T$ and $f^*(T)$ are $\mathrm{softplus}(-v)$ and $\mathrm{softplus}(v)$, up to
-# $\log 2$ each. As in lesson 03, $G$ does not lower the bound itself, which saturates: it raises
-# $\mathbb E_q[g_f(v)]$ (the paper's section 3.2). **By name:** each of the five is a `Loss` in `gan_course.fgan`.
+# $\log 2$ each. As in lesson 03, $G$ does not lower the bound itself, which for most of these saturates (not for reverse
+# KL): it raises $\mathbb E_q[g_f(v)]$ (the paper's section 3.2). **By name:** each of the five is a `Loss` in `gan_course.fgan`.
 #
 # ### Exercise 08.2 · A conjugate of your own
 # *medium · core · 12 minutes.* Neyman's $\chi^2$ has $f(u) = \frac{(1-u)^2}{u} = \frac1u - 2 + u$. Derive $f^*$: find the
 # $u$ at which $ut - f(u)$ is highest, and put it in. Which $t$ are allowed? Give the conjugate, and an increasing
-# function from any raw output $v$ to the allowed $t$ (several will do).
+# function from any raw output $v$ to the allowed $t$ that leaves none of them out (several will do).
 
 
 # %%
@@ -316,17 +317,18 @@ for ax, (loss, outputs) in zip(axes, learned.items(), strict=True):
     ax.set_title(loss.name)
 plot.show(
     fig,
-    "Four panels, where there are points: what four discriminators learned lies on the derived curve for least squares, "
-    "KL and Hellinger, and rounds off the steps between minus one and one for hinge.",
+    "Four panels, where there are points: what four discriminators learned follows the derived curve for least squares, "
+    "Hellinger and, with too shallow a valley, KL; for hinge it rounds off the steps between minus one and one.",
 )
 off = {loss: (outputs - best[loss])[:, dense].abs().mean().item() for loss, outputs in learned.items()}
 print("mean distance from the derived curve:", ", ".join(f"{loss.name} {d:.2f}" for loss, d in off.items()))
 assert off[least_squares] < 0.15 and off[fgan.kl] < 0.6 and off[fgan.squared_hellinger] < 0.3
 
 # %% [markdown]
-# Same densities, four different answers: an output of 0.5 means "even" to one of them and "likely real" to another.
-# Never read one loss's $D$ with another loss's eyes. (Hinge: a step has no room in a continuous network, so it is rounded
-# off.)
+# Same densities, four different answers: an output of 0.5 means "even" to least squares, "likely real" to hinge
+# and Hellinger, "likely fake" to KL, for which even is 1. Never read one loss's $D$ with another loss's eyes. (Hinge: a
+# step has no room in a continuous network, so it is rounded off. KL's valley is unfinished: its price $e^{v-1}$ is
+# nearly flat that far down, so that little is left to gain.)
 #
 # And the bound: as an integral at $T^*$, and for the two that were learned. (Integrals on the grid, no luck of the
 # samples.)
@@ -400,7 +402,8 @@ print(f"Wasserstein-1, by name: {metrics.wasserstein1(p, q, x):.3f}")
 assert max(others) < score(torch.sign(Q - P)) < at_random
 
 # %% [markdown]
-# That is the **Wasserstein GAN** (Arjovsky et al. 2017): $D$, now called a critic, pays $\mathbb E_q[D] - \mathbb E_p[D]$,
+# The best critic and the plan in order meet, up to the luck of 4000 grains: the plan is one for samples, the other numbers
+# are integrals. That is the **Wasserstein GAN** (Arjovsky et al. 2017): $D$, now called a critic, pays $\mathbb E_q[D] - \mathbb E_p[D]$,
 # and $G$ pays $-\mathbb E_q[D]$. All that remains is a small condition: *slope at most 1, everywhere*. A network does not
 # obey by itself. If it may be as steep as it likes, its loss falls for ever.
 #
@@ -482,19 +485,19 @@ reveal(
     truth=2 if r < 0.02 else 3 if r > 20 else 0 if abs(r - 2) < 0.2 else 1,
     because=f"Clipped to 0.01 it says {r:.4f}; clipped to 1 it says {readings['clip 1'][1].mean():.0f}. Means of five.",
 )
-r = readings["penalty 10"][2].mean().item()
+r = readings["penalty 10"][2].median().item()
 reveal(
     "08.c",
     truth=1 if abs(r - 4) < 0.2 else 2 if r > 4 else 0,
-    because=f"It says {r:.2f} ± {readings['penalty 10'][2].std():.2f} (five critics).",
+    because=f"It says {r:.2f}, the median of five critics.",
 )
-assert readings["clip 0.01"].max() < 0.05 and readings["clip 1"].min() > 20 and readings["penalty 10"][2].min() > 4.2
+assert readings["clip 0.01"].max() < 0.05 and readings["clip 1"].min() > 20 and r > 4.2
 
 # %% [markdown]
 # **Clipping** gives the distance in a unit of its own, and the unit depends on $c$, on the depth and on how long you
 # trained. Within one row the reading does grow with the distance. You may compare a run with itself, not with 1, and not
-# with another network. Divide by the steepest slope that the critic has anywhere, and you get what the duality promises: a
-# lower bound. (A poor one: they are steepest where it earns nothing.)
+# with another network. Divide by the steepest slope that the critic has anywhere on our grid, and you get what the duality promises: a
+# lower bound. (Often a poor one: a single steep place, wherever it lies, spoils it.)
 #
 # **The penalty** comes near, but errs to the *other* side, and by a rule. A critic that rises steadily with slope $s$ over a
 # distance $d$ earns $sd$ and pays $\lambda(s-1)^2$. Best is
@@ -506,12 +509,15 @@ assert readings["clip 0.01"].max() < 0.05 and readings["clip 1"].min() > 20 and 
 
 # %%
 for d, row in zip((1, 2, 4), readings["penalty 10"], strict=True):
-    print(f"distance {d}: d (1 + d / 20) = {d * (1 + d / 20):.2f}, read {row.mean():.2f} ± {row.std():.2f}")
-assert all(
-    abs(row.mean() / (d * (1 + d / 20)) - 1) < 0.1 for d, row in zip((1, 2, 4), readings["penalty 10"], strict=True)
-)
+    rule = d * (1 + d / 20)
+    print(f"distance {d}: d (1 + d / 20) = {rule:.2f}, read {row.median():.2f} ({row.min():.2f} to {row.max():.2f})")
+    assert abs(row.median() / rule - 1) < 0.1
 
 # %% [markdown]
+# These are medians of five, for a reason. With other seeds you may meet a critic that reads far too little at distance 1,
+# even less than 0: it began with its slope the wrong way round. The penalty asks for a *length* of 1 and is blind to the
+# direction. To pass through a slope of 0 would be dear, and so such a critic turns slowly.
+#
 # Stanczuk et al. (2021) looked at this with images and larger networks, and say in their title what they found:
 # *Wasserstein GANs work because they fail (to approximate the Wasserstein distance)*.
 #
@@ -555,8 +561,7 @@ assert share > 0.6
 
 # %% [markdown]
 # To get any slope at all out of weights so small, the critic takes the largest that are allowed, nearly everywhere: a
-# network of ±0.01 that can hardly say anything but "left" and "right". With the limit far out the weights are on their
-# way there, and the slope is in the hundreds. Gulrajani et al. (2017) show the same two towers. The inventors of clipping did not defend it: "a
+# network of ±0.01 and little else. With the limit far out the weights are still on their way there. Gulrajani et al. (2017) show the same two towers. The inventors of clipping did not defend it: "a
 # clearly terrible way to enforce a Lipschitz constraint" (Arjovsky et al. 2017).
 #
 # ### Where the penalty holds, and where not
@@ -568,7 +573,11 @@ assert share > 0.6
 predict(
     "08.e",
     "A critic trained with the gradient penalty. Where is its slope 1, to within 20 %?",
-    ["Nearly everywhere in the picture", "Nearly everywhere on the sampled lines, not elsewhere", "In neither"],
+    [
+        "Nearly everywhere in the picture",
+        "Nearly everywhere on the sampled lines, but not in the whole picture",
+        "In neither",
+    ],
 )
 
 # %%
@@ -593,9 +602,8 @@ where = {
 found = {name: slopes(C, points) for name, points in where.items()}
 for name, s in found.items():
     near = ((s - 1).abs() < 0.2).float().mean(1)
-    print(
-        f"{name:24} |grad D| from {s.min():.2f} to {s.max():.2f};  within 20 % of 1: {near.mean():.0%} ± {near.std():.0%}"
-    )
+    print(f"{name:24} |grad D| from {s.min():.2f} to {s.max():.2f};  within 20 % of 1: {near.mean():.0%} ± {near.std():.0%};"
+          f"  above 1: {(s > 1).float().mean():.0%}")  # fmt: skip
 
 # %%
 fig, (left, right) = plot.figure(1, 2, width=10, height=4)
@@ -616,6 +624,7 @@ plot.show(
 # %%
 on_lines, anywhere = (found[name] for name in ("on the sampled lines", "anywhere in the picture"))
 held, wide = (((s - 1).abs() < 0.2).float().mean().item() for s in (on_lines, anywhere))
+above = (on_lines > 1).float().mean().item()
 reveal(
     "08.e",
     truth=0 if wide > 0.9 else 1 if held > 0.85 else 2,
@@ -627,7 +636,8 @@ assert held > wide + 0.1
 # %% [markdown]
 # Look behind the fakes, away from the ring: no line ever leads there, and the critic does what it likes. (In these
 # pictures it is mostly flatter; nothing forbids it to be steeper.) Where fakes are *now*, the slope is about right; where they will be after $G$'s
-# next steps, nobody has looked yet. And on the lines the slope is a little *above* 1, by the rule of $d/2\lambda$.
+# next steps, nobody has looked yet. And on the lines themselves the slope is mostly a little *above* 1, by the rule of $d/2\lambda$:
+# even there it is no critic of slope at most 1.
 #
 # ### Exercise 08.3 · The penalty that flattens
 # *medium · core · 8 minutes · find the planted bug.* A colleague wrote the penalty by hand. With it a critic between
@@ -689,7 +699,7 @@ check("08.3", slope_penalty)
 #
 # Clipping bounds every weight. But what stretches is the whole *matrix*: $|Wx| \le s_1(W)\,|x|$, with $s_1$ its **largest
 # singular value**, also called its spectral norm. Divide it away, $W / s_1(W)$, and the layer stretches nothing by more
-# than 1. A leaky unit has slope at most 1, a bias none. Layers come one after another, so the slopes multiply:
+# than 1. A leaky unit has slope at most 1, a bias changes no slope. Layers come one after another, so the slopes multiply:
 #
 # $$|D(x) - D(y)| \le \Big(\prod_{\text{layers}} s_1(W)\Big)\,|x - y| .$$
 #
@@ -822,7 +832,7 @@ reveal(
 # layer fed exactly into the strongest of the next, with all units open. It is a bound layer by layer, and the loss of $D$
 # has no reason to line the layers up. Without normalisation the bound is loose as well. (For a critic that should
 # *measure* $W_1$ this is bad: a slope that falls short gives too low a reading. For a $D$ that should merely be tame, it
-# is cheap and good.)
+# is a cheap promise that holds everywhere.)
 #
 # ## 7. R1 and R2: flat where the game will end
 #
@@ -952,8 +962,8 @@ laboratory
 # thrown away. What counts are six other seeds.
 #
 # The weights of the penalties and the limit of the clipping are fixed: one value each, from a small trial on other seeds.
-# (The paper's 10 for the gradient penalty was found on images. Such weights have units: set it to 10 in the laboratory
-# above, and see what becomes of this ring.)
+# (Gulrajani et al. use 10 for the gradient penalty throughout. But such weights have units: set it to 10 in the laboratory
+# above, and see what becomes of this ring at these rates in 250 turns.)
 
 # %%
 weak = [gradient_penalty(0.3)], [r1(0.1)], [r1(0.1), r2(0.1)]
@@ -1040,7 +1050,7 @@ def of(name, rate, seeds, score):
 
 
 def chosen_rate(name):
-    """The rate with the lowest JS on the tuning seeds; a rate at which one of them diverged is out."""
+    """The rate with the lowest mean JS on the tuning seeds; a rate at which one of them diverged is out."""
     return min(rates, key=lambda rate: of(name, rate, tuning, "JS").mean().nan_to_num(nan=math.inf).item())
 
 
@@ -1106,6 +1116,9 @@ reveal(
     f"The seeds of one recipe have a standard deviation of about {spread:.3f}.",
 )
 print("behind after tuning:", ", ".join(name for name in recipes if name not in tuned))
+late, end = (torch.stack([distances[i][6 * k : 6 * k + 6] for k in range(len(recipes))]).mean(1) for i in (-3, -1))
+print("mean JS at G's rate 0.003 after 200 and 250 turns: "
+      + ", ".join(f"{name} {a:.2f} to {b:.2f}" for name, a, b in zip(recipes, late, end, strict=True)))  # fmt: skip
 
 # %% [markdown]
 # How to read this, and how not to.
@@ -1113,29 +1126,30 @@ print("behind after tuning:", ", ".join(name for name in recipes if name not in 
 # - **Tuning is part of the recipe.** At one common rate you could have "shown" that some losses are hopeless. They wanted
 #   another step. A comparison at the newcomer's favourite rate is worth nothing: give everybody the same search.
 # - **Most are alike** when tuned: look at the bulk of the right picture beside the spread of its dots. Two kinds stay
-#   behind. Those that are held back hardest, by clipping or by spectral norms, learn, but slowly, and 250 turns end before
-#   they are done: that is a statement about 250 turns. And the game on KL does badly at every rate.
-# - **Two tuning seeds are few.** Where the seeds of a recipe scatter, its choice of a rate is a gamble.
-# - **Nobody is at the floor.** In this budget the common limits (small networks, one piece of noise, few turns) weigh more
-#   than the loss does.
+#   behind. Those that are held back hardest, by clipping or by spectral norms, learn, but slowly: see above how their JS
+#   still falls at the end. They are behind *after 250 turns*, which is all that this arena says. And the game on KL is
+#   safe at none of the three rates (below).
+# - **Two tuning seeds are few.** Where the seeds of a recipe scatter, its choice of a rate is a gamble. Compare the rate
+#   that clipping chose, and its JS in the table, with what it reached at 0.003.
+# - **Nobody is at the floor**, and all are still on the way. In this budget what they share (small networks, one piece of
+#   noise, few turns) weighs more than the loss does.
 # - This ring is kind: here a modest rate is all that stability needs. R1, R2 and pairs earn their keep in long games and hard ones
 #   (lesson 06: collapse on 25 modes), which no 250 turns show.
 #
-# And the divergences of section 3? Their theory ranks them by what $q$ leaves out. Compare modes and reverse KL in the table:
+# And the divergences of section 3? In theory KL$(p\Vert q)$ should mind a missing mode most. At all three rates:
 
 # %%
 for name in list(recipes)[:3]:
     modes = torch.stack([of(name, rate, fresh, "modes") for rate in rates])  # (rates, seeds)
-    means = ", ".join(f"{m:.1f}" for m in modes.nanmean(dim=1))
+    away = torch.stack([of(name, rate, fresh, "JS") for rate in rates])
+    means, apart = (", ".join(f"{m:.{d}f}" for m in t.nanmean(dim=1)) for t, d in ((modes, 1), (away, 2)))
     lost, few = int(modes.isnan().sum()), int((modes < 8).sum())
-    print(
-        f"{name:20} modes at the three rates: {means};  of {modes.numel()} games {lost} diverged, {few} have fewer than 8"
-    )
+    print(f"{name:20} modes {means};  JS {apart};  of {modes.numel()} games {lost} diverged, {few} have fewer than 8")
 
 # %% [markdown]
-# KL$(p\Vert q)$, the "mode-covering" one, loses modes most often here, more often than the "mode-seeking" reverse KL: its
-# price $e^{v-1}$ makes for violent games. What collapses is a *game*, not a divergence (Goodfellow 2016 makes this point
-# against blaming JS).
+# KL$(p\Vert q)$, the "mode-covering" one, loses modes in many of its games, and the "mode-seeking" reverse KL in fewer.
+# (Our guess, not measured here: the price $e^{v-1}$, steeper and steeper, makes for violent games.) What collapses is a
+# *game*, not a divergence (Goodfellow 2016 makes this point against blaming JS).
 
 # %% [markdown]
 # ## 11. The clinic
@@ -1198,7 +1212,7 @@ check("08.5", diagnosis)
 # ### Exercise 08.6 · Cure them
 # *medium · useful · 8 minutes.* Prescribe for each of the three that are ill, `("clip", limit)` or `("penalty", weight)`. Each is
 # played anew from its start with your dose. Asked: at least 7 of 8 modes, and a share of high quality of at least
-# 20 % (one fitted Gaussian: 16 %).
+# 20 % (more than the one Gaussian of section 10 has).
 
 # %%
 # exercise 08.6
@@ -1219,7 +1233,7 @@ check("08.6", cures)
 # %% [markdown]
 # ## 12. What is not true
 #
-# First the question to the arena's log. *Does a falling loss mean better fakes?* Within one run, and across recipes:
+# First the question to the arena's log. *Does $D$'s loss tell how good the fakes are?* Within one run, and across recipes:
 
 
 # %%
@@ -1243,24 +1257,28 @@ across = spearman(-losses[-1, at_end], far_off[-1, at_end])
 print(f"across all recipes, at the last moment: {across:+.2f}")
 
 # %% [markdown]
-# Near +1: the harder $D$ finds the fakes to tell, the nearer they are. So within *one* run a loss of $D$ may well say
-# something, and not only the Wasserstein one. Across recipes it is another matter: their losses have different units.
+# +1 would mean: whenever $D$'s loss rises, because it finds the fakes harder to tell, they *are* nearer. So within *one*
+# run the loss of $D$ may well say something, for some recipes much, for others little, and not only for the Wasserstein ones.
+# (Careful: both also change with time, as $G$ learns. And ten moments are few.) Across recipes it is another matter: their
+# losses have different units.
 
 # %%
-strongest = max(within, key=lambda name: within[name].mean())
+inside = torch.stack([r.mean() for r in within.values()])  # of every recipe, not of the one that suits us
 untrue = {
     "The WGAN loss is the Wasserstein distance": "at true distances 1, 2, 4 clipping to 0.01 read "
     + ", ".join(f"{x:.4f}" for x in readings["clip 0.01"].mean(1))
     + ", clipping to 1 "
     + ", ".join(f"{x:.0f}" for x in readings["clip 1"].mean(1))
     + ", the gradient penalty "
-    + ", ".join(f"{x:.2f}" for x in readings["penalty 10"].mean(1)),
+    + ", ".join(f"{x:.2f}" for x in readings["penalty 10"].median(1).values),
     "Clipping is a sound way to bound the slope": f"{pinned['clip 0.01']:.0%} of the weights lay at ±0.01, and the slope "
     f"was {steepest['clip 0.01'].mean():.4f}; with the limit at 1 it was {steepest['clip 1'].mean():.0f}",
-    "The gradient penalty makes D 1-Lipschitz": f"the slope was within 20 % of 1 at {held:.0%} of the points on the sampled "
-    f"lines and at {wide:.0%} of all, from {anywhere.min():.2f} to {anywhere.max():.2f}",
+    "The gradient penalty makes D 1-Lipschitz": f"the slope was above 1 at {above:.0%} of the points on the sampled lines "
+    f"themselves; within 20 % of 1 it was at {held:.0%} of them, in the whole picture at {wide:.0%}, from "
+    f"{anywhere.min():.2f} to {anywhere.max():.2f}",
     "Spectral normalisation gives slope 1": f"at most 1; the steepest place measured {steep['spectral'].mean():.2f}",
-    "The loss says nothing": f"within one run of {strongest} minus D's loss and the JS had a rank correlation of {within[strongest].mean():+.2f}",
+    "The loss says nothing": f"within one run minus D's loss and the JS had a mean rank correlation of {inside.min():+.2f} to "
+    f"{inside.max():+.2f}, by the recipe",
     "Losses of different recipes can be compared": f"across recipes the rank correlation was {across:+.2f}",
     "One loss is best": f"after equal tuning {len(tuned)} of {len(recipes)} recipes were within 0.05 of the best, with "
     f"seeds that spread by {spread:.3f}; at a common rate of 0.01 there were {len(before[0.01])}",
@@ -1283,7 +1301,7 @@ quiz("08")
 # |---|---|---|
 # | cross-entropy | $\log(p/q)$ | $2\,\mathrm{JS}$ (minimax); see lesson 03 for the other |
 # | least squares | $p/(p+q)$ | no fake is left alone: its factor is $1 - \ell$ |
-# | hinge | $\mathrm{sign}(p - q)$ | total variation, $\int\lvert p-q\rvert$; sure answers teach $D$ nothing |
+# | hinge | $\mathrm{sign}(p - q)$ | $\int\lvert p-q\rvert$, twice the total variation; sure answers teach $D$ nothing |
 # | f-GAN | $f'(p/q)$ | $D_f$, from below: $\mathbb E_p[T]-\mathbb E_q[f^*(T)]$ |
 # | Wasserstein | slope 1 along the way | $W_1$, *if* the slope is bounded by 1 |
 # | relativistic | a difference of outputs | who is *more* real |
