@@ -78,7 +78,7 @@ _SLIPS = [  # patient, wrong cause, reason, what to tell the learner
      "its slope, and at where its weights are."),
     ("C", "clip too loose", "swapped_clips", "C: under a limit that is too loose the weights grow. Here none is above "
      "a thousandth."),
-    ("B", "penalty without weight", "limit_overlooked", "B: a steep critic, yes. But a good many of its weights have "
+    ("B", "penalty without weight", "limit_overlooked", "B: a steep critic, yes. But several of its weights have "
      "the very same, largest value: there is a limit."),
     ("D", "clip too loose", "no_limit", "D: no two weights share the largest value: nobody clips here."),
     ("A", "penalty without weight", "penalty_overlooked", "A: its slope stays of the order of 1, turn after turn. "

@@ -206,7 +206,7 @@ left.legend()
 divergences = (fgan.kl, fgan.reverse_kl, fgan.pearson, fgan.squared_hellinger, fgan.jensen_shannon)
 plot.curves(right, u, {loss.name: loss.f(u) for loss in divergences}, "$u = p/q$", "$f(u)$")
 right.set_ylim(-1.6, 6)
-right.legend(fontsize=8, loc="upper left")
+right.legend(fontsize=8, loc="upper left", labelspacing=0.25)
 plot.show(
     fig,
     "Left: u log u lies above three straight lines and touches each at one point. Right: five convex functions, all zero "
@@ -664,8 +664,8 @@ for _ in range(300):
 print(f"slope between the clouds: {slopes(critic, torch.tensor([[0.5, 0.0], [1.0, 0.0], [1.5, 0.0]])).mean():.2f}")
 
 # %% [markdown]
-# Find the bug, and write the penalty without it. The check also looks whether $D$ can learn from your penalty where it
-# is perfectly flat.
+# Find the bug, and write the penalty without it. The check also looks whether your penalty's gradient is still a number
+# where $D$ is perfectly flat.
 
 
 # %%
@@ -1131,7 +1131,7 @@ print("mean JS at G's rate 0.003 after 200 and 250 turns: "
 #   safe at none of the three rates (below).
 # - **Two tuning seeds are few.** Where the seeds of a recipe scatter, its choice of a rate is a gamble. Compare the rate
 #   that clipping chose, and its JS in the table, with what it reached at 0.003.
-# - **Nobody is at the floor**, and all are still on the way. In this budget what they share (small networks, one piece of
+# - **Nobody is at the floor**, and most are still on the way. In this budget what they share (small networks, one piece of
 #   noise, few turns) weighs more than the loss does.
 # - This ring is kind: here a modest rate is all that stability needs. R1, R2 and pairs earn their keep in long games and hard ones
 #   (lesson 06: collapse on 25 modes), which no 250 turns show.

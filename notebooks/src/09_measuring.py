@@ -100,9 +100,9 @@ print(f"so far you found {trial.score} of {len(trial.answers)} (run this cell ag
 
 # %% [markdown]
 # Twenty answers are a small sample. If you are right with chance $p$ each time, the share of right answers has a
-# standard deviation of $\sqrt{p(1-p)/n}$. The widget therefore gives an interval: every $p$ for which what you scored lies
-# within 1.96 of these standard deviations (Wilson 1927). It misses the true $p$ about once in twenty times. So should
-# everybody report what people saw:
+# standard deviation of $\sqrt{p(1-p)/n}$. The widget therefore gives an interval: all $p$ from which your share of right
+# answers is at most 1.96 of these standard deviations away (Wilson 1927). It misses the true $p$ about once in twenty times.
+# Everybody who reports what people saw should give one:
 
 # %%
 for right, rounds in ((14, 20), (70, 100), (12, 20), (60, 100), (240, 400)):
@@ -367,7 +367,7 @@ assert opinions["ten pictures"] > opinions["real digits"] + 1
 
 # %%
 modest = 0.01 + 0.9 * torch.eye(10)
-print(f"a classifier that does just this gives every perfect set of digits {inception_score(modest):.2f}")
+print(f"a classifier that does just this gives perfect digits, as many of each class, {inception_score(modest):.2f}")
 
 # %% [markdown]
 # A score of one network says nothing about a score of another.
@@ -375,8 +375,9 @@ print(f"a classifier that does just this gives every perfect set of digits {ince
 # ## 5. Third instrument: two crowds
 #
 # Then compare with real data. Not pixel by pixel: a digit shifted by one pixel is the same digit. Take the classifier's
-# last layer but one, 64 **features** an image. (Whether they know about shifts, section 7 will show.) Now there are two crowds in 64 dimensions. Describe each by its mean
-# $\mu$ and its covariance $\Sigma$, and ask: how much work is it to move the one onto the other?
+# last layer but one, 64 **features** an image. (Whether they know about shifts, section 7 will show.)
+# Now there are two crowds in 64 dimensions. Describe each by its mean $\mu$ and its covariance $\Sigma$, and ask: how much work
+# is it to move the one onto the other?
 #
 # On a line, two Gaussians: let both follow one standard normal $u$, $x = \mu_1 + \sigma_1 u$ and $y = \mu_2 + \sigma_2 u$. (No
 # coupling is cheaper.) The mean squared way is
