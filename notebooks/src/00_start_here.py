@@ -25,7 +25,7 @@ from gan_course.features import digits_classifier, digits_split
 from gan_course.recipes import first_generator
 from gan_course.widgets import latent, show
 
-device.tune_threads()
+_ = device.tune_threads()
 device.seed(0)
 
 # %% [markdown]

@@ -39,7 +39,7 @@ from gan_course.classical import fill_gaussian, fit_hmm
 from gan_course.features import digits_classifier
 from gan_course.widgets import boundary, show
 
-device.tune_threads()
+_ = device.tune_threads()
 device.seed(0)
 
 # %% [markdown]

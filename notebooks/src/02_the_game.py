@@ -28,7 +28,7 @@ from gan_course import Batches, device, diagrams, metrics, nets, non_saturating,
 from gan_course.checks import check, hint, predict, quiz, reveal, solution
 from gan_course.widgets import replay, show
 
-device.tune_threads()
+_ = device.tune_threads()
 device.seed(0)
 DEVICE = torch.device("cpu")  # the fastest for networks this small; and the same numbers on every machine
 

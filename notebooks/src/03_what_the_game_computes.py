@@ -32,7 +32,7 @@ from gan_course.checks.runs03 import show_runs
 from gan_course.checks.say import say
 from gan_course.widgets import divergence, show
 
-device.tune_threads()
+_ = device.tune_threads()
 device.seed(0)
 # Networks of a thousand weights: they are done before a GPU has woken up, so this lesson stays on the processor.
 

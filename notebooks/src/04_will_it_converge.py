@@ -26,7 +26,7 @@ from gan_course import minimax, nets, non_saturating, plot, r1, toy, train, wass
 from gan_course.checks import check, hint, predict, quiz, reveal, solution
 from gan_course.device import tune_threads
 
-tune_threads()  # networks as small as these run fastest on one thread
+_ = tune_threads()  # networks as small as these run fastest on one thread
 h = 0.2  # the learning rate of both players, unless said otherwise
 # %% [markdown]
 # ## 1. The smallest GAN

@@ -35,7 +35,7 @@ from gan_course.laboratory.run import Run
 from gan_course.laboratory.setup import Setup
 from gan_course.widgets.laboratory import Laboratory
 
-device.tune_threads()
+_ = device.tune_threads()
 # Small networks again: they stay on the processor.
 
 # %% [markdown]

@@ -35,7 +35,7 @@ from gan_course.checks.say import say
 from gan_course.cures import MinibatchStd, Packed, Several, unrolled
 from gan_course.widgets.laboratory import Laboratory
 
-device.tune_threads()
+_ = device.tune_threads()
 # Small networks: they stay on the processor.
 
 # %% [markdown]
@@ -203,8 +203,8 @@ print(f"{'ideal and floor':36}{8:5d} {IDEAL:7.3f} {FLOOR.mean:10.4f} ± {FLOOR.s
 
 # %% [markdown]
 # Each number is blind on one side. *Share* is content with one mode. *Modes* is content with one Gaussian, because one
-# good sample at each mode suffices, and a few of many fall there. *Reverse KL* looks only at the good samples, and one missing mode of eight costs it just
-# $\log(8/7)$. And none of the three sees the fourth set, whose clouds are far too narrow: its share is *above* the
+# good sample at each mode suffices. *Reverse KL* looks only at the good samples, and one missing mode of eight costs it
+# just $\log(8/7)$. And none of the three sees the fourth set, whose clouds are far too narrow: its share is *above* the
 # ideal. So print all three, and when a share $s$ exceeds the ideal by more than chance (its standard deviation is
 # $\sqrt{s(1-s)/n}$; real points exceed it half of the time), ask about the width.
 #
@@ -221,10 +221,10 @@ print(f"{'ideal and floor':36}{8:5d} {IDEAL:7.3f} {FLOOR.mean:10.4f} ± {FLOOR.s
 #    \mathrm{KL}(q\|p) = \max_T\; -\mathbb E_p[e^{-T}] - \mathbb E_q[T] + 1 .$$
 #
 # (Put the derivative with respect to $T(x)$ to zero to see it: $T = 1 + \log p/q$, and $T = \log p/q$.) $G$ must lower
-# the *same* expression; only its $\mathbb E_q$ depends on $G$. If it raised $T$ at its fakes in both games, then before the
-# best $D$ it would raise $\mathbb E_q[\log p/q]$, which descends the reverse KL whatever $D$ was trained for. For JS the
-# honest loss is minimax; the usual one stands beside it (lesson 03: its gradient is not that of JS). Lesson 08 has the
-# whole family.
+# the *same* expression; only its $\mathbb E_q$ depends on $G$. If it raised $T$ at its fakes in both games, then before
+# the best $D$ it would raise $\mathbb E_q[\log p/q]$, which descends the reverse KL whatever $D$ was trained for. For
+# JS the honest loss is minimax; the usual one stands beside it (lesson 03: its gradient is not that of JS). Lesson 08
+# has the whole family.
 
 # %%
 predict(
@@ -288,15 +288,16 @@ assert np.mean(kept) < 6 and kept[list(by_loss).index("KL(p|q)")] < 7
 
 # %% [markdown]
 # The forward KL loses modes like the rest. (A single seed may be lucky, with any of them; look at each.) Goodfellow
-# (2016) made the same point: the choice of the divergence does not explain the missing modes. The divergence is what the game would minimise *if $D$ were optimal at each step*. It is
-# not.
+# (2016) made the same point: the choice of the divergence does not explain the missing modes. The divergence is what
+# the game would minimise *if $D$ were optimal at each step*. It is not.
 #
 # ### Because each point is judged alone, by a D that is late
 #
-# Theory solves $\min_G \max_D V(G, D)$: $D$ answers each $G$ at once. Gradient steps do not know which player is inside.
-# Exchange them: $\max_D \min_G V(G, D)$, where $G$ answers a $D$ that stands still. $G$'s best answer is then *to put
-# every fake at the highest point of $D$*: one point, whatever the data. Nothing in its loss, a mean over single fakes,
-# says that they should differ. Watch: a healthy game, then $D$ stands still (`d_steps = 0`) and $G$ goes on alone.
+# Theory solves $\min_G \max_D V(G, D)$: $D$ answers each $G$ at once. Gradient steps do not know which player is
+# inside. Exchange them: $\max_D \min_G V(G, D)$, where $G$ answers a $D$ that stands still. $G$'s best answer is then
+# *to put every fake at the highest point of $D$*: one point, whatever the data. Nothing in its loss, a mean over single
+# fakes, says that they should differ. Watch: a healthy game, then $D$ stands still (`d_steps = 0`) and $G$ goes on
+# alone.
 
 # %%
 device.seed(0)
@@ -523,8 +524,8 @@ check("06.3", minibatch_sd)
 # ### Unrolling
 #
 # $G$ runs to the place that $D$ likes best *now*. If it saw how $D$ will answer, the place would look less inviting. So
-# play $k$ steps of $D$ in thought, $\psi \to \psi_k$, let $G$ pay before $D_{\psi_k}$, and differentiate *through* those
-# steps. Then forget them: $D$ itself makes one step, as ever.
+# play $k$ steps of $D$ in thought, $\psi \to \psi_k$, let $G$ pay before $D_{\psi_k}$, and differentiate *through*
+# those steps. Then forget them: $D$ itself makes one step, as ever.
 
 
 # %%
@@ -590,9 +591,9 @@ print(tossed.numpy().round(2))
 # ## 6. All cures, side by side
 #
 # Each cure plays two games, with four seeds each. **The ill game:** $D$ learns at a third of $G$'s rate, as above: it
-# collapses. **The even game:** both rates are equal: it has the modes, but for a rare seed, and bridges. The first row, *nothing*, is the
-# baseline; in the even game it shows what *removing the cause* does. The second, three steps of $D$ a turn, is the
-# cheapest thing that one could try.
+# collapses. **The even game:** both rates are equal: it has the modes, but for a rare seed, and bridges. The first row,
+# *nothing*, is the baseline; in the even game it shows what *removing the cause* does. The second, three steps of $D$ a
+# turn, is the cheapest thing that one could try.
 #
 # All get the same number of *turns*. A turn does not cost the same, so the last column says what one costs.
 
@@ -702,9 +703,9 @@ reveal(
 # ### One recipe, on fresh seeds
 #
 # The cures answer different questions, so they can be combined. Equal rates; the relativistic loss, so that $D$
-# compares; R1 and R2 with a weight that falls during the game, smooth first so that all modes are found, sharp at last so that they
-# are met; an average of $G$'s weights (lesson 04); and coins against bridges. 1,000 turns, with and without coins, on
-# seeds that nothing was tuned on.
+# compares; R1 and R2 with a weight that falls during the game, smooth first so that all modes are found, sharp at last
+# so that they are met; an average of $G$'s weights (lesson 04); and coins against bridges. 1,000 turns, with and
+# without coins, on seeds that nothing was tuned on.
 
 # %%
 RECIPE_TURNS = 1000
@@ -751,16 +752,17 @@ narrow = np.mean([width(x) for x in recipes["with coins"].sample(2500)])
 print(f"width of the clouds, in sigmas: real points {width(real):.2f}, with coins {narrow:.2f}")
 
 # %% [markdown]
-# With coins nearly all threads are cut, and by all three measures these fakes come close to real points. But look at the
-# last line: the clouds are too narrow. *Within* each mode this $G$ has lost variety, and none of the three measures
+# With coins nearly all threads are cut, and by all three measures these fakes come close to real points. But look at
+# the last line: the clouds are too narrow. *Within* each mode this $G$ has lost variety, and none of the three measures
 # complains. That is collapse again, on a smaller scale. A measure tells you what it counts, and no more.
 #
 # ## 7. The published experiment
 #
-# The ring and the grid are a standard test, with a protocol (Lin et al. 2018): the ring has radius 1 and $\sigma = 0.01$,
-# the grid runs from -4 to 4 in steps of 2 with $\sigma = 0.05$; the measures are those of section 2, on 2,500 samples.
-# Its clouds are narrower than ours, so that each seed takes many more turns than a lesson has time for. The repository's command
-# `python benchmarks/collapse.py` plays it and writes a file; here is what the paper printed, and what that file says.
+# The ring and the grid are a standard test, with a protocol (Lin et al. 2018): the ring has radius 1 and $\sigma =
+# 0.01$, the grid runs from -4 to 4 in steps of 2 with $\sigma = 0.05$; the measures are those of section 2, on 2,500
+# samples. Its clouds are narrower than ours, so that each seed takes many more turns than a lesson has time for. The
+# repository's command `python benchmarks/collapse.py` plays it and writes a file; here is what the paper printed, and
+# what that file says.
 
 # %%
 RESULTS = Path(gan_course.__file__).parents[1] / "docs" / "results" / "collapse.json"
@@ -785,16 +787,14 @@ if RESULTS.is_file():
         )
     lines.append(f"\nWritten by `{told['command']}` on {told['date']}.")
 else:
-    lines.append(
-        "\n`docs/results/collapse.json` is not here: `python benchmarks/collapse.py` writes it (it takes hours)."
-    )
+    lines.append("\n`docs/results/collapse.json` is not here: `python benchmarks/collapse.py` writes it (in hours).")
 say("\n".join(lines))
 
 # %% [markdown]
 # Do not read this as a race. The data and the measures are the published ones; networks, loss, optimiser and number of
-# turns are ours, in the rows called GAN and PacGAN, too. What may be compared is each *here* row with another *here* row: the same
-# networks, the same turns. The protocol is not neutral either: "one good sample is a mode" is easy to meet, and 2,500
-# samples of a perfect generator have a floor that the reverse KL cannot go below but by luck.
+# turns are ours, in the rows called GAN and PacGAN, too. What may be compared is each *here* row with another *here*
+# row: the same networks, the same turns. The protocol is not neutral either: "one good sample is a mode" is easy to
+# meet, and 2,500 samples of a perfect generator have a floor that the reverse KL cannot go below but by luck.
 #
 # What the lesson's recipe gives up against the long one: the clouds are five times as wide and the ring is the only
 # data; two layers of 32, not three of about a hundred; 1,000 turns with constant rates, not many thousand with rates

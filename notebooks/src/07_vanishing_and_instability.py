@@ -36,7 +36,7 @@ from gan_course.tricks import Blurred, InstanceNoise, blurred, smooth
 from gan_course.widgets import show
 from gan_course.widgets.outcomes import Outcomes, picture
 
-device.tune_threads()
+_ = device.tune_threads()
 
 # %% [markdown]
 # **New in this lesson: many games in one program.** A claim about training needs several seeds, and a map needs a hundred
@@ -230,8 +230,8 @@ assert all(outcome[name, "head start"].mean() > outcome[name, "none"].mean() for
 # %% [markdown]
 # With a head start *neither* game has come far: JS is at its ceiling or near it, for the starved generators and for the
 # pushed ones. (Without one they are only on their way after so few turns, but on their way.) And Adam, which in lesson 03
-# made up for a faint gradient on one dial, does not save a network. So "use the non-saturating loss" is half an answer. What is wrong with this $D$ is not only how loud it speaks, but what it has to
-# say.
+# made up for a faint gradient on one dial, does not save a network. So "use the non-saturating loss" is half an answer.
+# What is wrong with this $D$ is not only how loud it speaks, but what it has to say.
 #
 # ## 2. Why can it be so sure?
 #
@@ -859,6 +859,7 @@ plot.show(fig, "JS of a swinging game: lower with no momentum, a faster D, three
           "about as before with noise and with one-sided labels.")  # fmt: skip
 asked = [np.mean(calmed[name]) for name in ("momentum 0", "D 4 times as fast", "three steps of D", "noise 0.3")]
 reveal("07.f", truth=int(np.argmax(asked)), because="; ".join(f"{n} {spread(x)}" for n, x in calmed.items()) + ".")
+assert np.mean(calmed["three steps of D"]) < np.mean(calmed["nothing"]) - 0.05
 
 # %% [markdown]
 # (Momentum 0 helps on average, but its seeds lie far apart.) A swinging game does not lack signal, so what restores signal does not calm it. And "do not let $D$ get too strong"
@@ -883,6 +884,7 @@ averaged_swing = play(ensemble.train(G, D, batches, [{**swung, "seed": s} for s 
 for i, name in enumerate(shaky):
     print(f"{name:10} last weights: JS {spread(both['last'][i])}   averaged: {spread(both['average'][i])}")
 print(f"{'swinging':10} last weights: JS {spread(calmed['nothing'][:4])}   averaged: {spread(averaged_swing)}")
+assert both["average"][1].mean() < both["last"][1].mean() - 0.02
 
 # %% [markdown]
 # Averaging gains where a game *jitters* around a good place. Elsewhere it gains little or nothing: where $G$ still learns, an average

@@ -45,7 +45,7 @@ from gan_course.checks.say import say
 from gan_course.stack import Stack
 from gan_course.widgets.laboratory import Laboratory
 
-device.tune_threads()
+_ = device.tune_threads()
 device.seed(0)
 # Small networks, and many: they stay on the processor.
 
