@@ -196,7 +196,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--seeds", type=int, default=30, help="of the best recipe and of real data")
     parser.add_argument("--others", type=int, default=5, help="seeds of every other recipe")
-    parser.add_argument("--first", type=int, default=200, help="the first seed; none of these was tuned on")
+    parser.add_argument("--first", type=int, default=200, help="the first seed")
     parser.add_argument("--steps", type=int, help="for a quick look; by default each data's own")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--json", type=Path, default=RESULTS)
