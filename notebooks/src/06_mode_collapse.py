@@ -791,11 +791,13 @@ say("\n".join(lines))
 # Do not read this as a race. The data and the measures are the published ones; networks, loss, optimiser and number of
 # turns are ours, in the rows called GAN and PacGAN, too. What may be compared is each *here* row with another *here*
 # row: the same networks, the same turns. The protocol is not neutral either: "one good sample is a mode" is easy to
-# meet, and 2,500 samples of a perfect generator have a floor that the reverse KL cannot go below but by luck.
+# meet, and 2,500 samples of a perfect generator (the rows called *real data*) have a floor that the reverse KL cannot go
+# below but by luck. Compare the last two rows of the ring, and those of the grid, with and without coins: what helped on
+# one set of data need not help on the next.
 #
 # What the lesson's recipe gives up against the long one: the clouds are five times as wide and the ring is the only
 # data; two layers of 32, not three of about a hundred; 1,000 turns with constant rates, not many thousand with rates
-# that fall; batches of 64, not 256; four seeds, not thirty. So the claim here is smaller.
+# that fall; batches of 64, not 256; four seeds, not up to thirty. So the claim here is smaller.
 #
 # ## 8. Three patients
 #
