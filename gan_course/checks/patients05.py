@@ -5,6 +5,7 @@ Read this file only to cheat.
 
 import functools
 
+from gan_course.checks.diagnosis import Diagnosis
 from gan_course.checks.engine import Wrong
 from gan_course.laboratory.catalogue import Catalogue
 from gan_course.laboratory.run import Run
@@ -63,21 +64,14 @@ _SLIPS = [  # patient, wrong cause, reason, what to tell the learner
     ),
 ]  # fmt: skip
 
-
-def diagnosis(answer) -> str:
-    """The judge of 05.5: answer is a dictionary from patient to cause."""
-    if not isinstance(answer, dict) or set(answer) != set(_DIAGNOSIS):
-        raise Wrong('Give a dictionary with the keys "A" to "D".', "keys")
-    unknown = sorted({str(cause) for cause in answer.values()} - set(CAUSES))
-    if unknown:
-        raise Wrong(f"The causes are: {', '.join(CAUSES)}. There is no `{unknown[0]}`.", "words")
-    for name, cause, reason, message in _SLIPS:
-        if answer[name] == cause:
-            raise Wrong(message, reason)
-    wrong = [name for name, cause in _DIAGNOSIS.items() if answer[name] != cause]
-    if wrong:
-        raise Wrong(f"Look again at {' and '.join(wrong)}: who moves, how far, and where are the fakes?", "other")
-    return "A has collapsed, B's gradient has vanished, D's discriminator is too weak to hold its fakes. C is well."
+# The judge of 05.5.
+diagnosis = Diagnosis(
+    _DIAGNOSIS,
+    CAUSES,
+    _SLIPS,
+    look=": who moves, how far, and where are the fakes?",
+    well="A has collapsed, B's gradient has vanished, D's discriminator is too weak to hold its fakes. C is well.",
+)
 
 
 def prescription(answer) -> str:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from gan_course import device, ensemble, metrics, nets, toy, train
+from gan_course.checks.diagnosis import Diagnosis
 from gan_course.checks.engine import Wrong
 
 _RING = toy.ring(8, std=0.05)
@@ -79,21 +80,14 @@ _SLIPS = [  # patient, wrong cause, reason, what to tell the learner
     ),
 ]  # fmt: skip
 
-
-def diagnosis(answer) -> str:
-    """The judge of 06.4: answer is a dictionary from patient to cause."""
-    if not isinstance(answer, dict) or set(answer) != set(_DIAGNOSIS):
-        raise Wrong('Give a dictionary with the keys "A" to "C".', "keys")
-    unknown = sorted({str(cause) for cause in answer.values()} - set(CAUSES))
-    if unknown:
-        raise Wrong(f"The causes are: {', '.join(CAUSES)}. There is no `{unknown[0]}`.", "words")
-    for name, cause, reason, message in _SLIPS:
-        if answer[name] == cause:
-            raise Wrong(message, reason)
-    wrong = [name for name, cause in _DIAGNOSIS.items() if answer[name] != cause]
-    if wrong:
-        raise Wrong(f"Look again at {' and '.join(wrong)}: how many modes, how wide, how far does it go?", "other")
-    return "A swings, B has collapsed and wanders, C has its modes and bridges between them."
+# The judge of 06.4.
+diagnosis = Diagnosis(
+    _DIAGNOSIS,
+    CAUSES,
+    _SLIPS,
+    look=": how many modes, how wide, how far does it go?",
+    well="A swings, B has collapsed and wanders, C has its modes and bridges between them.",
+)
 
 
 def _generator():

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from gan_course import eigen, ensemble, metrics, minimax, nets, non_saturating, plot, toy, train
+from gan_course.checks.diagnosis import Diagnosis
 from gan_course.checks.engine import Wrong
 
 RING = toy.ring(8, radius=1.0, std=0.08)
@@ -96,21 +97,14 @@ _SLIPS = [  # patient, wrong cause, reason, what to tell the learner
     ("D", "vanishing gradient", "gone_for_vanished", "D: its pull is small, but its fakes do not stand still."),
 ]  # fmt: skip
 
-
-def diagnosis(answer) -> str:
-    """The judge of 07.5: answer is a dictionary from patient to cause."""
-    if not isinstance(answer, dict) or set(answer) != set(_DIAGNOSIS):
-        raise Wrong('Give a dictionary with the keys "A" to "D".', "keys")
-    unknown = sorted({str(cause) for cause in answer.values()} - set(CAUSES))
-    if unknown:
-        raise Wrong(f"The causes are: {', '.join(CAUSES)}. There is no `{unknown[0]}`.", "words")
-    for name, cause, reason, message in _SLIPS:
-        if answer[name] == cause:
-            raise Wrong(message, reason)
-    wrong = [name for name, cause in _DIAGNOSIS.items() if answer[name] != cause]
-    if wrong:
-        raise Wrong(f"Look again at {' and '.join(wrong)}: pull, way, distance, in this order.", "other")
-    return "A swings, B's gradient has vanished, D's fakes have left for good, and C is well."
+# The judge of 07.5.
+diagnosis = Diagnosis(
+    _DIAGNOSIS,
+    CAUSES,
+    _SLIPS,
+    look=": pull, way, distance, in this order.",
+    well="A swings, B's gradient has vanished, D's fakes have left for good, and C is well.",
+)
 
 
 def prescription(answer) -> str:

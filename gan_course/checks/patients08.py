@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.autograd import grad
 
 from gan_course import metrics, nets, toy
+from gan_course.checks.diagnosis import Diagnosis
 from gan_course.checks.engine import Wrong
 from gan_course.game import train
 from gan_course.losses import wasserstein
@@ -87,21 +88,14 @@ _SLIPS = [  # patient, wrong cause, reason, what to tell the learner
      "should hold it near 1 does not."),
 ]  # fmt: skip
 
-
-def diagnosis(answer) -> str:
-    """The judge of 08.5: answer is a dictionary from patient to cause."""
-    if not isinstance(answer, dict) or set(answer) != set(_DIAGNOSIS):
-        raise Wrong('Give a dictionary with the keys "A" to "D".', "keys")
-    unknown = sorted({str(cause) for cause in answer.values()} - set(CAUSES))
-    if unknown:
-        raise Wrong(f"The causes are: {', '.join(CAUSES)}. There is no `{unknown[0]}`.", "words")
-    for name, cause, reason, message in _SLIPS:
-        if answer[name] == cause:
-            raise Wrong(message, reason)
-    wrong = [name for name, cause in _DIAGNOSIS.items() if answer[name] != cause]
-    if wrong:
-        raise Wrong(f"Look again at {' and '.join(wrong)}: slope first, then weights at the limit.", "other")
-    return "A is held by a penalty; B's limit is too far out, C's too near; D has a penalty of weight zero: none."
+# The judge of 08.5.
+diagnosis = Diagnosis(
+    _DIAGNOSIS,
+    CAUSES,
+    _SLIPS,
+    look=": slope first, then weights at the limit.",
+    well="A is held by a penalty; B's limit is too far out, C's too near; D has a penalty of weight zero: none.",
+)
 
 
 def prescription(answer) -> str:

@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, pad
 
 from gan_course import images
-from gan_course.checks.engine import Wrong
+from gan_course.checks.diagnosis import Diagnosis
 from gan_course.recipes import first_generator
 
 CAUSES = ("healthy", "memorised", "collapsed", "blurred")
@@ -70,18 +70,11 @@ _SLIPS = [  # patient, wrong cause, reason, what to tell the learner
     ),
 ]  # fmt: skip
 
-
-def diagnosis(answer) -> str:
-    """The judge of 09.5: answer is a dictionary from patient to cause."""
-    if not isinstance(answer, dict) or set(answer) != set(_DIAGNOSIS):
-        raise Wrong('Give a dictionary with the keys "A" to "D".', "keys")
-    unknown = sorted({str(cause) for cause in answer.values()} - set(CAUSES))
-    if unknown:
-        raise Wrong(f"The words are: {', '.join(CAUSES)}. There is no `{unknown[0]}`.", "words")
-    for name, cause, reason, message in _SLIPS:
-        if answer[name] == cause:
-            raise Wrong(message, reason)
-    wrong = [name for name, cause in _DIAGNOSIS.items() if answer[name] != cause]
-    if wrong:
-        raise Wrong(f"Look again at {' and '.join(wrong)}, column by column, beside the floor.", "other")
-    return "A repeats thirty images, B is blurred, C gives back its training set. D is the generator of lesson 00."
+# The judge of 09.5.
+diagnosis = Diagnosis(
+    _DIAGNOSIS,
+    CAUSES,
+    _SLIPS,
+    look=", column by column, beside the floor.",
+    well="A repeats thirty images, B is blurred, C gives back its training set. D is the generator of lesson 00.",
+)
