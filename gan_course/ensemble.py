@@ -28,7 +28,7 @@ from tqdm.auto import tqdm
 from . import door
 from .game import Game, Step
 from .table import Table
-from .together import Together as _Together
+from .together import Together
 from .variants import SETTINGS, alone, check_names, check_own, kind
 
 CHECK_EVERY = 100  # on a GPU, turns between two looks for games that have diverged: a look makes it wait
@@ -90,7 +90,7 @@ class Ensemble(Iterator[Step]):
         kinds: dict[tuple, list[int]] = {}
         for k, setting in enumerate(settings):
             kinds.setdefault(kind(setting), []).append(k)
-        self._groups = [_Together(rows, [solos[k] for k in rows], settings[rows[0]]) for rows in kinds.values()]
+        self._groups = [Together(rows, [solos[k] for k in rows], settings[rows[0]]) for rows in kinds.values()]
         self._ended: dict[int, tuple[nn.Module, nn.Module]] = {}
 
     def __len__(self) -> int:
@@ -131,7 +131,7 @@ class Ensemble(Iterator[Step]):
             self.status = ["played" if status == "playing" else status for status in self.status]
         return Step(self.index, losses[0], losses[1])
 
-    def _playing(self) -> list[_Together]:
+    def _playing(self) -> list[Together]:
         return [group for group in self._groups if len(group)]
 
     def _look(self, losses: Tensor) -> None:
@@ -161,7 +161,7 @@ class Ensemble(Iterator[Step]):
         for group in self._playing():
             self._end(group, which[group.rows].nonzero().flatten().tolist(), "stopped")
 
-    def _end(self, group: _Together, places: list[int], status: str) -> None:
+    def _end(self, group: Together, places: list[int], status: str) -> None:
         if not places:
             return
         for place in places:
