@@ -149,16 +149,16 @@ class Stream:
         self.toy, self.size = toy, size
         # Not from `seed` itself: a game of that seed would feed G, turn by turn, the very numbers by which the real
         # points deviate from their modes.
-        self._generator = Generator(toy.device).manual_seed((seed + 2**31) % 2**32)
+        self.rng = Generator(toy.device).manual_seed((seed + 2**31) % 2**32)
 
     def __iter__(self) -> "Stream":
         return self
 
     def __next__(self) -> Tensor:
-        return self.toy.sample(self.size, self._generator)
+        return self.toy.sample(self.size, self.rng)
 
     def state_dict(self) -> dict:
-        return {"size": self.size, "rng": self._generator.get_state()}
+        return {"size": self.size, "rng": self.rng.get_state()}
 
     def load_state_dict(self, state: dict) -> None:
         """Go on from `state`. Raises ValueError if that is of another batch size or kind of device."""
@@ -167,9 +167,9 @@ class Stream:
         if state["size"] != self.size:
             raise ValueError(f"The state is of batches of {state['size']}, not {self.size}: use the same size.")
         rng = state["rng"].cpu()
-        if rng.shape != self._generator.get_state().shape:
+        if rng.shape != self.rng.get_state().shape:
             raise ValueError("The random state was saved on another kind of device: resume on that kind.")
-        self._generator.set_state(rng)
+        self.rng.set_state(rng)
 
 
 def _extent(lo: float, hi: float, reach: float) -> tuple[float, float]:

@@ -7,10 +7,9 @@ real. A generator G turns noise z into points. They take turns, as in Algorithm 
     for step in train(G, D, batches, loss=relativistic, penalties=[r1(0.5), r2(0.5)], steps=1000):
         ...
 
-`train` checks its arguments and hands back a `Game`; its method `__next__` is one turn, and the whole method.
+`train` checks its arguments and hands back a `Game`; its method `_turn` is one turn, and the whole method.
 """
 
-import math
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -19,11 +18,10 @@ from torch import Tensor, nn
 
 from . import door
 from .average import Average
+from .health import Health
+from .health import NonFinite as NonFinite  # what a turn raises
 from .losses import Loss, non_saturating
-
-
-class NonFinite(FloatingPointError):
-    """A player's loss or gradient became infinite or NaN. The message says whose, when, and how to resume."""
+from .replay import Replay
 
 
 class Step(NamedTuple):
@@ -58,7 +56,7 @@ class Game(Iterator[Step]):
     """
 
     def __init__(self, G, D, batches, *, steps, loss, penalties, constrain, noise, opt_g, opt_d, d_steps, g_steps,
-                 average, seed):  # fmt: skip
+                 average, seed, compile="eager"):  # fmt: skip
         self.G, self.D, self.batches, self.steps, self.loss = G, D, batches, steps, loss
         self.penalties, self.constrain = penalties, constrain
         self.opt_g, self.opt_d, self.d_steps, self.g_steps = opt_g, opt_d, d_steps, g_steps
@@ -67,13 +65,16 @@ class Game(Iterator[Step]):
         self.rng, self._noise = torch.Generator(self.device).manual_seed(seed), noise
         self._average = Average(G, average) if average else None
         self.index = 0
-        # Reading a number back from a GPU makes it wait, so there the check for NaN comes once in 100 turns.
-        self._check_every = 1 if self.device.type == "cpu" else 100
-        self._health = {}
+        self.health, self._replay = Health(self.device), Replay(compile)
 
     def __next__(self) -> Step:
         if self.steps is not None and self.index >= self.steps:
             raise StopIteration
+        losses = self._replay.turn(self)
+        self.index += 1
+        return Step(self.index, *losses)
+
+    def _turn(self) -> tuple[Tensor, Tensor]:
         for _ in range(self.d_steps):
             real, *cond = self._draw()
             d_loss = self._improve_d(real, *cond)
@@ -86,8 +87,7 @@ class Game(Iterator[Step]):
         if not self.g_steps:
             with torch.no_grad():
                 g_loss = self.loss.g(self.D(real, *cond), self.D(self.G(self.noise(len(real)), *cond), *cond))
-        self.index += 1
-        return Step(self.index, d_loss.detach(), g_loss.detach())
+        return d_loss.detach(), g_loss.detach()
 
     def _improve_d(self, real: Tensor, *cond: Tensor) -> Tensor:
         with torch.no_grad():  # D's update needs no gradient of G
@@ -116,34 +116,20 @@ class Game(Iterator[Step]):
     def _update(self, player: str, loss: Tensor, opt: torch.optim.Optimizer) -> None:
         """One step of one player. Only its own parameters get a gradient; nothing moves if that is not finite."""
         own = [p for group in opt.param_groups for p in group["params"] if p.requires_grad]
+        self._backward(loss, own)
+        self._step(player, loss.detach(), own, opt)
+
+    def _backward(self, loss: Tensor, own: list[nn.Parameter]) -> None:
         for p in own:
             p.grad = None  # as opt.zero_grad() does, without its bookkeeping
         loss.backward(inputs=own)
-        slopes = torch.cat([p.grad.flatten() for p in own if p.grad is not None]).sum()
-        health = self._health.get(player, 0) + loss.detach() + slopes  # a NaN or infinity stays in the sum
-        if (self.index + 1) % self._check_every == 0 or self.index + 1 == self.steps:
-            if not math.isfinite(health):
-                raise NonFinite(self._diagnosis(player, loss, opt))
-            health = 0
-        self._health[player] = health
+
+    def _step(self, player: str, loss: Tensor, own: list[nn.Parameter], opt: torch.optim.Optimizer) -> None:
+        self.health.check(self, player, loss, own, opt)
         opt.step()
 
-    def _diagnosis(self, player: str, loss: Tensor, opt: torch.optim.Optimizer) -> str:
-        self._health = {}
-        what = "gradient" if torch.isfinite(loss) else "loss"
-        turn, rate = self.index + 1, opt.param_groups[0]["lr"]
-        checked = self.index // self._check_every * self._check_every
-        found = f"The {player}'s {what} is not finite at turn {turn}."
-        kept = (
-            f"This update was not made: both networks still hold their last good weights (turn {turn - 1})."
-            if self._check_every == 1
-            else f"It was checked last at turn {checked}, so the weights may be spoilt since then."
-        )
-        return (
-            f"{found} {kept} To resume, lower lr_{player[0]} (now {rate:g}) through "
-            f'game.opt_{player[0]}.param_groups[0]["lr"] or add penalties=[r1(1.0)], then iterate on over the same '
-            "game; or return to an earlier save with store.load(path, game)."
-        )
+    def _diagnosis(self, player, loss, opt) -> str:
+        return self.health.diagnosis(self, player, loss, opt)
 
     def _draw(self) -> tuple[Tensor, ...]:
         batch = next(self.batches)
@@ -201,7 +187,8 @@ class Game(Iterator[Step]):
         self.rng.set_state(state["rng"].cpu())
         if state["batches"] is not None:
             self.batches.load_state_dict(state["batches"])
-        self.index, self._health = state["index"], {}
+        self.index = state["index"]
+        self.health.forget()
 
 
 def train(
@@ -222,6 +209,7 @@ def train(
     g_steps: int = 1,
     average: float | None = None,
     seed: int = 0,
+    compile: str = "auto",
 ) -> Game:
     """Set up a game and check it; iterate over the result to play. Bad arguments are refused here, naming the fix.
 
@@ -238,6 +226,9 @@ def train(
     d_steps:    D's updates a turn, each on a fresh batch; g_steps: G's updates a turn, each on fresh noise.
     average:    decay of the running average of G's weights, such as 0.999 (Yazici et al. 2019).
     seed:       of noise and `gradient_penalty`. First weights and dropout draw from torch's stream: `device.seed(0)`.
+    compile:    "auto": once a turn is known to do the same operations each time, it is repeated from a record, which
+                is faster and gives the same numbers; "graph": also with layers, losses or penalties of your own;
+                "eager": never (to look into each turn with a debugger, say).
     """
     door.check_numbers(steps=steps, d_steps=d_steps, g_steps=g_steps, average=average, lr_g=lr_g, lr_d=lr_d)
     door.check_loss(loss)
@@ -247,4 +238,5 @@ def train(
     draws = None if steps is None else steps * max(d_steps, 1)
     batches = door.check_players(G, D, batches, noise, penalties, draws)
     return Game(G, D, batches, steps=steps, loss=loss, penalties=penalties, constrain=constrain, noise=noise,
-                opt_g=opt_g, opt_d=opt_d, d_steps=d_steps, g_steps=g_steps, average=average, seed=seed)  # fmt: skip
+                opt_g=opt_g, opt_d=opt_d, d_steps=d_steps, g_steps=g_steps, average=average, seed=seed,
+                compile=compile)  # fmt: skip

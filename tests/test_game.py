@@ -348,7 +348,7 @@ def test_a_nan_stops_the_run_and_spoils_nothing(player, kind):
 def test_on_a_gpu_the_check_comes_later_but_comes():
     """There is no GPU here: the interval that `Game` would choose there is set by hand."""
     game = start(loss=gc.Loss(gc.non_saturating.d, lambda r, f: gc.non_saturating.g(r, f) * math.nan))
-    game._check_every = 10
+    game.health.every = 10
     with pytest.raises(gc.NonFinite, match="turn 10.*spoilt"):
         for _ in game:
             pass
@@ -358,7 +358,7 @@ def test_on_a_gpu_the_check_comes_later_but_comes():
 def test_on_a_gpu_the_last_turn_is_checked_too():
     spoil = [1.0]
     game = start(steps=13, loss=gc.Loss(gc.non_saturating.d, lambda r, f: gc.non_saturating.g(r, f) * spoil[0]))
-    game._check_every = 10
+    game.health.every = 10
     for _ in range(11):
         next(game)
     spoil[0] = math.nan

@@ -79,7 +79,7 @@ def test_sound_files_that_hold_something_else_are_refused(tmp_path):
         ({"kind": "os.system", "arguments": {}}, "does not know it"),
         ({"kind": "mlp"}, "cannot be built"),
         ({"kind": "mlp", "arguments": {"layers": 3}}, "cannot be built"),
-        ({"kind": "conv", "arguments": {"size": 12}}, "cannot be built .*8, 16, 28 or 32"),
+        ({"kind": "conv", "arguments": {"size": 12}}, "cannot be built .*8, 16, 28, 32 or 64"),
         ({"kind": "mlp", "arguments": {"hidden": (10**9, 10**9)}}, "holds other weights than the network it names"),
     ):
         content = {"card": {"generator": made}, "weights": game.G.state_dict()}

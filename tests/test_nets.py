@@ -6,7 +6,7 @@ import torch
 from gan_course.nets import conv, mlp
 
 
-@pytest.mark.parametrize("size", [8, 16, 28, 32])
+@pytest.mark.parametrize("size", [8, 16, 28, 32, 64])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_conv_pair(size, channels):
     torch.manual_seed(0)
@@ -43,7 +43,7 @@ def test_enlarging_in_one_go_is_repeating_pixels_and_then_convolving():
 
 def test_conv_refuses_other_sizes():
     for make in (conv.generator, conv.discriminator, conv.classifier):
-        with pytest.raises(ValueError, match="8, 16, 28 or 32"):
+        with pytest.raises(ValueError, match="8, 16, 28, 32 or 64"):
             make(size=12)
 
 

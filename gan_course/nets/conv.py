@@ -1,4 +1,4 @@
-"""Small convolutional networks for square images of 8, 16, 28 or 32 pixels, values in [-1, 1].
+"""Small convolutional networks for square images of 8, 16, 28, 32 or 64 pixels, values in [-1, 1].
 
 The shape follows DCGAN (Radford et al. 2016), with two changes. The generator enlarges by repeating pixels and then
 convolving, not by a free transposed convolution, which leaves a checkerboard (Odena et al. 2016). The discriminator has
@@ -15,9 +15,9 @@ from torch.nn.functional import conv_transpose2d, pad
 def halvings(size: int) -> int:
     """How often an image is halved until its side is 4 (or 7 for 28 pixels)."""
     try:
-        return {8: 1, 16: 2, 28: 2, 32: 3}[size]
+        return {8: 1, 16: 2, 28: 2, 32: 3, 64: 4}[size]
     except KeyError:
-        raise ValueError(f"images must be 8, 16, 28 or 32 pixels wide, got {size}: resize or pad them.") from None
+        raise ValueError(f"images must be 8, 16, 28, 32 or 64 pixels wide, got {size}: resize or pad them.") from None
 
 
 class Interleave(nn.Module):

@@ -1,4 +1,4 @@
-"""A residual pair without any normalisation, for images of 8, 16, 28 or 32 pixels.
+"""A residual pair without any normalisation, for images of 8, 16, 28, 32 or 64 pixels.
 
 In the spirit of Huang et al. 2024, "The GAN is dead; long live the GAN! A Modern GAN Baseline" (R3GAN): blocks of
 1x1, grouped 3x3 and 1x1 convolutions whose last layer starts at zero (Zhang et al. 2019, "Fixup Initialization"), sizes
