@@ -143,6 +143,10 @@ class Game(Iterator[Step]):
     def _gauss(self, n: int, rng: torch.Generator) -> Tensor:
         return torch.randn(n, self.G.z_dim, generator=rng, device=self.device)
 
+    def pattern(self) -> "Game | None":
+        """A plain game of which each turn of this one is made, in the same way; None if there is none (`replay.py`)."""
+        return self if type(self) is Game else None
+
     @property
     def averaged(self) -> nn.Module | None:
         return self._average.module if self._average else None

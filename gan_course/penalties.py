@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations, parametrize
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # equal if the same: of tensors, `==` would give many answers
 class Penalty:
     """`weight` times the mean over samples of `term(D, real, fake, *cond)`, which gives one number a sample, (n,).
 
@@ -62,7 +62,9 @@ def _between(D, real, fake, *cond):
     n, sample = real.shape[_before(D) - 1], [1] * (real.dim() - _before(D))
     like = {"device": real.device, "dtype": real.dtype}
     rng = getattr(D, "rng", None)  # a game's D brings its own, an ensemble's one for each game
-    if isinstance(rng, list):
+    if uniform := getattr(D, "uniform", None):  # in a part of a batch (`parts.py`): its rows of the whole's
+        t = uniform(n, *sample, **like)
+    elif isinstance(rng, list):
         t = torch.stack([torch.rand(n, *sample, generator=one, **like) for one in rng])
     else:
         t = torch.rand(n, *sample, generator=rng, **like)

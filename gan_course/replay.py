@@ -26,7 +26,12 @@ class Replay:
     def __init__(self, mode: str):
         if mode not in MODES:
             raise ValueError(f"compile must be one of {', '.join(map(repr, MODES))}; got {mode!r}.")
-        self.mode, self._key, self._record, self._waited = mode, None, None, 0
+        self.mode = mode
+        self.forget()
+
+    def forget(self) -> None:
+        """Something was changed that `_key` does not see."""
+        self._key, self._record, self._waited = None, None, 0
 
     def __deepcopy__(self, memo) -> "Replay":
         return Replay(self.mode)  # a record is of one game's tensors: its copy makes its own
@@ -69,25 +74,25 @@ class Replay:
 def obstacle(game, trusting: bool = False) -> str | None:
     """Why a game's turns cannot be repeated from a record, or None if they can. `trusting`: its networks, loss and
     penalties are taken to do the same operations each time; else that must be known."""
-    if type(game).__module__ != "gan_course.game":
+    if (one := game.pattern()) is None:
         return f"{type(game).__name__} changes what a turn is"
     if game.device.type not in ("cpu", "cuda"):
         return f"there are no records on {game.device.type}"
-    rng = getattr(game.batches, "rng", None)
+    rng = getattr(one.batches, "rng", None)
     drawn = isinstance(rng, torch.Generator) and rng.device.type == game.device.type
-    if game.device.type == "cuda" and (game._noise or not drawn):
+    if game.device.type == "cuda" and (one._noise or not drawn):
         return (
             "its noise or its batches are not drawn on the GPU by a generator of their own, as those of `Batches` are"
         )
     if trusting:
         return None
-    for layer in _layers(game):
+    for layer in _layers(one):
         hooked = layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks
         if hooked or "forward" in vars(layer) or not type(layer).__module__.startswith(OURS):
             return f"a layer ({type(layer).__name__}) may do something else in each turn"
-    if {game.loss.d.__module__, game.loss.g.__module__} != {losses.__name__}:
-        return f"its loss ({game.loss.name}) may do something else in each turn"
-    if not all(isinstance(p, Penalty) and p.term.__module__ == penalties.__name__ for p in game.penalties):
+    if {one.loss.d.__module__, one.loss.g.__module__} != {losses.__name__}:
+        return f"its loss ({one.loss.name}) may do something else in each turn"
+    if not all(isinstance(p, Penalty) and p.term.__module__ == penalties.__name__ for p in one.penalties):
         return "a penalty may do something else in each turn"
     if not drawn:
         return "its batches may differ in size, which those of `Batches` do not"
@@ -103,8 +108,8 @@ def _key(game) -> tuple:
     layers = [(id(layer), layer.training, *map(id, layer._parameters.values())) for layer in _layers(game)]
     learning = [p.requires_grad for opt in (game.opt_d, game.opt_g) for g in opt.param_groups for p in g["params"]]
     return (
-        id(game), game.loss, tuple(game.penalties), game.constrain, game.d_steps, game.g_steps, id(game.opt_d),
-        id(game.opt_g), id(game.batches), getattr(game.batches, "size", None), layers, learning,
+        id(game), id(game.pattern()), game.loss, tuple(game.penalties), game.constrain, game.d_steps, game.g_steps,
+        id(game.opt_d), id(game.opt_g), id(game.batches), getattr(game.batches, "size", None), layers, learning,
         torch.is_autocast_enabled(game.device.type),
     )  # fmt: skip
 
@@ -128,7 +133,8 @@ def _watch(game) -> tuple[Tape, tuple[Tensor, Tensor]]:
         return batch
 
     def backward(loss: Tensor, own: list[nn.Parameter]) -> None:
-        tape.call(_hand_over, own, torch.autograd.grad(loss, own, allow_unused=True))
+        one = loss.sum() if loss.dim() else loss  # many games at once have a loss each
+        tape.call(_hand_over, own, torch.autograd.grad(one, own, allow_unused=True))
 
     stand_ins = {
         "_draw": lambda: tape.call(same_shapes),

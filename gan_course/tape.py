@@ -19,8 +19,9 @@ _READS = {aten._local_scalar_dense.default, aten.is_nonzero.default, aten.equal.
 # The usual operations by PyTorch's public functions: the same kernels, but a third of the time of such a small sum goes
 # into the call, and these calls are shorter.
 _QUICK = {getattr(aten, name): getattr(torch, name) for name in (
-    "add", "addmm", "cat", "div", "exp", "lerp", "log", "mean", "mm", "mul", "neg", "ones_like", "pow", "rand", "randn",
-    "relu", "sigmoid", "sqrt", "sub", "sum", "t", "tanh", "zeros_like")}  # fmt: skip
+    "add", "addmm", "baddbmm", "bmm", "cat", "div", "exp", "lerp", "log", "mean", "mm", "mul", "neg", "ones_like",
+    "pow", "rand", "randn", "relu", "sigmoid", "sqrt", "sub", "sum", "t", "tanh", "transpose", "unsqueeze",
+    "zeros_like")}  # fmt: skip
 _QUICK |= {aten.view: Tensor.view, aten.expand: Tensor.expand, aten.leaky_relu: torch.nn.functional.leaky_relu,
            aten.softplus: torch.nn.functional.softplus}  # fmt: skip
 

@@ -30,7 +30,7 @@ class Together(Game):
             G, D, None, steps=None, loss=Loss(_each(setting["loss"].d), _each(setting["loss"].g)), penalties=(),
             constrain=self._constrain if setting["constrain"] else None, noise=self._noises,
             opt_g=make(list(G.parameters()), 1.0), opt_d=make(list(D.parameters()), 1.0), d_steps=setting["d_steps"],
-            g_steps=setting["g_steps"], average=setting["average"], seed=0,
+            g_steps=setting["g_steps"], average=setting["average"], seed=0, compile="auto",
         )  # fmt: skip
         self._dtype = next(G.parameters()).dtype
         self._stacks = [G, D, *([self.averaged] if self.averaged else [])]
@@ -41,7 +41,22 @@ class Together(Game):
         """What depends on which games are still here."""
         self.rng = [solo.rng for solo in self._solos]
         self._views = [self.D.view(k) for k in range(len(self))] if self.constrain else []
-        self._weighed = None
+        self.penalties, self._weights = [], []
+        for own in zip(*[solo.penalties for solo in self._solos], strict=True):
+            self.penalties.append(self._of_all(own))
+        self._replay.forget()
+
+    def _of_all(self, own: tuple[Callable, ...]) -> Callable:
+        """A penalty of each game as one function for all; of a Penalty only the weight differs, and is a tensor."""
+        if not isinstance(own[0], Penalty):
+            return partial(self._one_by_one, own[0])
+        weights = torch.tensor([p.weight for p in own], dtype=self._dtype, device=self.device)
+        self._weights.append((weights.clone(), weights))
+        return Penalty(weights, own[0].term)
+
+    def pattern(self) -> Game | None:
+        alone = self.G.one_by_one or self.D.one_by_one or self.device.type != "cpu"
+        return self._solos[0] if type(self) is Together and not alone else None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -58,20 +73,9 @@ class Together(Game):
         return ended
 
     def __next__(self) -> Step:
-        if self._weighed != self.weight:
-            self.penalties, self._weighed = self._weighted(), self.weight
+        for base, weights in self._weights:
+            torch.mul(base, self.weight, out=weights)
         return super().__next__()
-
-    def _weighted(self) -> list[Callable]:
-        """The games' penalties, one function for all games; of a Penalty only the weight differs, and is a tensor."""
-        together = []
-        for own in zip(*[solo.penalties for solo in self._solos], strict=True):
-            if isinstance(own[0], Penalty):
-                weights = torch.tensor([self.weight * p.weight for p in own], dtype=self._dtype, device=self.device)
-                together.append(Penalty(weights, own[0].term))
-            else:
-                together.append(partial(self._one_by_one, own[0]))
-        return together
 
     def _one_by_one(self, penalty: Callable, D: Callable, real: Tensor, fake: Tensor, *cond: Tensor) -> Tensor:
         if self.D.one_by_one:
@@ -100,12 +104,11 @@ class Together(Game):
     def _noises(self, _: int) -> Tensor:
         return torch.stack([solo.noise(self._size) for solo in self._solos])
 
-    def _update(self, player: str, losses: Tensor, opt: torch.optim.Optimizer) -> None:
+    def _backward(self, losses: Tensor, own: list[nn.Parameter]) -> None:
+        super()._backward(losses.sum(), own)  # no game's loss depends on another's weights: each gets its own gradient
+
+    def _step(self, player: str, losses: Tensor, own: list[nn.Parameter], opt: torch.optim.Optimizer) -> None:
         """One step of one player in each game: at the highest rate, of which each game then goes its own share."""
-        own = [p for p in opt.param_groups[0]["params"] if p.requires_grad]
-        for p in own:
-            p.grad = None
-        losses.sum().backward(inputs=own)  # no game's loss depends on another's weights: each gets its own gradient
         rates = [getattr(solo, f"opt_{player[0]}").param_groups[0]["lr"] for solo in self._solos]
         opt.param_groups[0]["lr"] = self.rate * max(rates)
         if len(set(rates)) == 1:

@@ -14,7 +14,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 import gan_course as gc
-from gan_course import cures, nets, parts, replay, toy, tricks
+from gan_course import cures, ensemble, nets, parts, replay, toy, tricks
 from gan_course.replay import WARM_UP, Replay
 from gan_course.tape import Tape
 
@@ -356,6 +356,41 @@ def test_numbers_that_are_read_out_forbid_a_record_even_so():
     with pytest.warns(UserWarning, match="computed from scratch: it reads a number out of a tensor") as caught:
         assert_twins(eager, game, recorded=False)
     assert len(caught) == 1
+
+
+ENSEMBLES = {
+    "rates": {"lr_g": [1e-3, 1e-2], "lr_d": [1e-3, 5e-3]},
+    "weights": {"penalties": [[gc.r1(0.1), gc.gradient_penalty(1.0)], [gc.r1(2.0), gc.gradient_penalty(0.1)]]},
+    "clipped": {"seed": range(2), "constrain": [gc.clip_weights(0.05)], "d_steps": [2], "average": [0.9]},
+}
+
+
+@pytest.mark.parametrize("kind", ENSEMBLES)
+def test_many_games_at_once(kind):
+    """Schedules of rates and of penalties go on, and games leave, while turns are repeated."""
+
+    def make():
+        players = lambda: nets.mlp.generator(2, 3, (8,)), lambda: nets.mlp.discriminator(2, (8,))
+        variants = ensemble.product(**ENSEMBLES[kind])
+        games = ensemble.train(*players, lambda seed: toy.ring().batches(16, seed), variants)
+        assert len(games._groups) == 1
+        return games
+
+    eager, games = make(), make()
+    eager._groups[0]._replay.mode = "eager"
+    for turn in range(2 * TURNS):
+        for one in (eager, games):
+            one.rate, one.weight = 1 - turn / 100, 1 + turn / 50
+            if turn == TURNS:
+                assert (one._groups[0]._replay._record is not None) == (one is games)
+                one.stop([k == 1 for k in range(len(one))])
+        a, b = next(eager), next(games)
+        assert torch.equal(a.d_loss.nan_to_num(), b.d_loss.nan_to_num())
+        assert torch.equal(a.g_loss.nan_to_num(), b.g_loss.nan_to_num())
+    assert games._groups[0]._replay._record is not None
+    for k in range(len(games)):
+        for x, y in zip(eager.players(k), games.players(k), strict=True):
+            assert all(map(torch.equal, x.parameters(), y.parameters()))
 
 
 @pytest.mark.parametrize("change", [lambda g: cures.unrolled(g, 1), lambda g: parts.in_parts(g, 2)],
