@@ -31,6 +31,15 @@ class Batches:
         rows = torch.randint(len(self.x), (self.size,), generator=self.rng, device=self.x.device)
         return (self.x[rows], *[c[rows] for c in self.cond]) if self.cond else self.x[rows]
 
+    def source(self) -> tuple:
+        """Equal for two that draw alike, but for their seeds."""
+        return self.size, id(self.x), *map(id, self.cond)
+
+    def many(self, k: int, rng: torch.Generator) -> tuple[Tensor, ...]:
+        """k batches at once from another generator: `x` (k, size, ...), and each condition so."""
+        rows = torch.randint(len(self.x), (k, self.size), generator=rng, device=self.x.device)
+        return tuple(part[rows] for part in (self.x, *self.cond))
+
     def state_dict(self) -> dict:
         return {"rows": len(self.x), "size": self.size, "rng": self.rng.get_state()}
 

@@ -157,6 +157,14 @@ class Stream:
     def __next__(self) -> Tensor:
         return self.toy.sample(self.size, self.rng)
 
+    def source(self) -> tuple:
+        """Equal for two streams that draw alike, but for their seeds."""
+        return self.size, id(self.toy)
+
+    def many(self, k: int, rng: Generator) -> tuple[Tensor]:
+        """k batches at once from another generator: one tensor (k, size, dim)."""
+        return (self.toy.sample(k * self.size, rng).view(k, self.size, self.toy.dim),)
+
     def state_dict(self) -> dict:
         return {"size": self.size, "rng": self.rng.get_state()}
 

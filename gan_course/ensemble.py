@@ -122,7 +122,7 @@ class Ensemble(Iterator[Step]):
             step = next(group)
             if losses is None:
                 losses = step.d_loss.new_full((2, len(self)), torch.nan)
-            losses[0, group.rows], losses[1, group.rows] = step.d_loss, step.g_loss
+            losses[0, group.places], losses[1, group.places] = step.d_loss, step.g_loss
         self.index += 1
         for k, status in enumerate(self.status):
             self.turns[k] += status == "playing"
@@ -138,8 +138,8 @@ class Ensemble(Iterator[Step]):
         """End the games that diverged. A weight that is not finite makes the next loss so."""
         for group in self._playing():
             due = self.index % CHECK_EVERY == 0 or self.index == self.steps
-            if due or (group.device.type == "cpu" and not losses[:, group.rows].isfinite().all()):
-                sound = group.finite() & losses[:, group.rows].isfinite().all(0)
+            if due or (group.device.type == "cpu" and not losses[:, group.places].isfinite().all()):
+                sound = group.finite() & losses[:, group.places].isfinite().all(0)
                 self._end(group, (~sound).nonzero().flatten().tolist(), "diverged")
 
     def play(self, steps: int | None = None) -> "Ensemble":

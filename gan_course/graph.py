@@ -30,7 +30,8 @@ class Graph:
         # What the check for NaN adds up, from check to check.
         self._sums = {player: torch.zeros((), device=game.device) for player in ("discriminator", "generator")}
         self._graph = torch.cuda.CUDAGraph()
-        for rng in {id(rng): rng for rng in (game.rng, game.batches.rng)}.values():
+        own = {id(rng): rng for rng in (game.rng, getattr(game.batches, "rng", None)) if rng is not None}
+        for rng in own.values():
             self._graph.register_generator_state(rng)
         self._results = self._capture()
 

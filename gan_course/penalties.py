@@ -59,7 +59,8 @@ def _at_fake(D, real, fake, *cond):
 
 
 def _between(D, real, fake, *cond):
-    n, sample = real.shape[_before(D) - 1], [1] * (real.dim() - _before(D))
+    before = real.shape[: _before(D)]
+    n, sample = before[-1], [1] * (real.dim() - len(before))
     like = {"device": real.device, "dtype": real.dtype}
     rng = getattr(D, "rng", None)  # a game's D brings its own, an ensemble's one for each game
     if uniform := getattr(D, "uniform", None):  # in a part of a batch (`parts.py`): its rows of the whole's
@@ -67,7 +68,7 @@ def _between(D, real, fake, *cond):
     elif isinstance(rng, list):
         t = torch.stack([torch.rand(n, *sample, generator=one, **like) for one in rng])
     else:
-        t = torch.rand(n, *sample, generator=rng, **like)
+        t = torch.rand(*before, *sample, generator=rng, **like)
     points = torch.lerp(real.detach(), fake.detach(), t)
     # A norm kept off zero: the derivative of a square root at zero is infinite.
     return ((_squared_slope(D, points, *cond) + 1e-12).sqrt() - 1).square()

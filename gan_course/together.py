@@ -17,6 +17,10 @@ from .losses import Loss
 from .penalties import Penalty
 from .stack import Stack
 
+# Where a call costs more than what it computes, numbers drawn game by game would be most of the time: there one
+# generator draws for all games, so that `solo` is a game of the same kind, with other draws.
+DRAWS_FOR_ALL = ("cuda", "mps")
+
 
 class Together(Game):
     """The games `rows` of an ensemble, all of one kind. `solos` are the same games alone: each brings its batches, its
@@ -33,13 +37,21 @@ class Together(Game):
             g_steps=setting["g_steps"], average=setting["average"], seed=0, compile="auto",
         )  # fmt: skip
         self._dtype = next(G.parameters()).dtype
+        sources = {getattr(solo.batches, "source", lambda own=solo: id(own))() for solo in solos}
+        self._one_source = self.device.type in DRAWS_FOR_ALL and len(sources) == 1
+        self._for_all = torch.Generator(self.device).manual_seed(solos[0].rng.initial_seed())
         self._stacks = [G, D, *([self.averaged] if self.averaged else [])]
         self._ready: list[list[tuple[Tensor, ...]]] = []
         self._set_rows()
 
     def _set_rows(self) -> None:
         """What depends on which games are still here."""
-        self.rng = [solo.rng for solo in self._solos]
+        self.rng = self._for_all if self._one_source else [solo.rng for solo in self._solos]
+        self.places = self.rows.to(self.device)
+        self._rates = {"generator": [solo.opt_g.param_groups[0]["lr"] for solo in self._solos],
+                       "discriminator": [solo.opt_d.param_groups[0]["lr"] for solo in self._solos]}  # fmt: skip
+        self._shares = {player: torch.tensor(rates, dtype=self._dtype, device=self.device) / max(rates, default=1)
+                        for player, rates in self._rates.items()}  # fmt: skip
         self._views = [self.D.view(k) for k in range(len(self))] if self.constrain else []
         self.penalties, self._weights = [], []
         for own in zip(*[solo.penalties for solo in self._solos], strict=True):
@@ -55,8 +67,9 @@ class Together(Game):
         return Penalty(weights, own[0].term)
 
     def pattern(self) -> Game | None:
-        alone = self.G.one_by_one or self.D.one_by_one or self.device.type != "cpu"
-        return self._solos[0] if type(self) is Together and not alone else None
+        one_by_one = self.G.one_by_one or self.D.one_by_one
+        quick = self._one_source or self.device.type == "cpu"
+        return self._solos[0] if type(self) is Together and quick and not one_by_one else None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -64,6 +77,8 @@ class Together(Game):
     def fetch(self) -> list[int]:
         """Draw what the next turn needs of each game's data; gives the places of games whose data have ended."""
         self._ready, ended = [], []
+        if self._one_source:  # which never ends
+            return ended
         for place, solo in enumerate(self._solos):
             try:
                 self._ready.append([solo._draw() for _ in range(max(self.d_steps, 1))])
@@ -75,6 +90,8 @@ class Together(Game):
     def __next__(self) -> Step:
         for base, weights in self._weights:
             torch.mul(base, self.weight, out=weights)
+        for opt, rates in ((self.opt_g, self._rates["generator"]), (self.opt_d, self._rates["discriminator"])):
+            opt.param_groups[0]["lr"] = self.rate * max(rates)
         return super().__next__()
 
     def _one_by_one(self, penalty: Callable, D: Callable, real: Tensor, fake: Tensor, *cond: Tensor) -> Tensor:
@@ -92,6 +109,10 @@ class Together(Game):
             D.take_over(k, view)
 
     def _draw(self) -> tuple[Tensor, ...]:
+        if self._one_source:
+            batch = self._solos[0].batches.many(len(self), self.rng)
+            self._size = batch[0].shape[1]
+            return batch
         batches = [ready.pop(0) for ready in self._ready]
         if len({tuple(part.shape for part in batch) for batch in batches}) > 1:
             raise ValueError(
@@ -102,6 +123,9 @@ class Together(Game):
         return tuple(torch.stack(part) for part in zip(*batches, strict=True))
 
     def _noises(self, _: int) -> Tensor:
+        if self._one_source:
+            z_dim = self._solos[0].G.z_dim
+            return torch.randn(len(self), self._size, z_dim, generator=self.rng, device=self.device)
         return torch.stack([solo.noise(self._size) for solo in self._solos])
 
     def _backward(self, losses: Tensor, own: list[nn.Parameter]) -> None:
@@ -109,17 +133,14 @@ class Together(Game):
 
     def _step(self, player: str, losses: Tensor, own: list[nn.Parameter], opt: torch.optim.Optimizer) -> None:
         """One step of one player in each game: at the highest rate, of which each game then goes its own share."""
-        rates = [getattr(solo, f"opt_{player[0]}").param_groups[0]["lr"] for solo in self._solos]
-        opt.param_groups[0]["lr"] = self.rate * max(rates)
-        if len(set(rates)) == 1:
+        if len(set(self._rates[player])) == 1:
             opt.step()
             return
         before = [p.detach().clone() for p in own]
         opt.step()
-        shares = torch.tensor(rates, dtype=self._dtype, device=self.device) / max(rates)
         with torch.no_grad():
             for p, old in zip(own, before, strict=True):
-                p.copy_(old.lerp(p, shares.view(-1, *[1] * (p.dim() - 1))))
+                p.copy_(old.lerp(p, self._shares[player].view(-1, *[1] * (p.dim() - 1))))
 
     def finite(self) -> Tensor:
         """Which games' weights are all finite, (K,)."""
@@ -137,7 +158,8 @@ class Together(Game):
         for stack in self._stacks:
             stack.keep(rows)
         self.rows = self.rows[rows.cpu()]
-        self._solos, self._ready = ([part[i] for i in places] for part in (self._solos, self._ready))
+        self._solos = [self._solos[i] for i in places]
+        self._ready = [self._ready[i] for i in places] if self._ready else []
         self._set_rows()
 
     def players(self, place: int) -> tuple[nn.Module, nn.Module]:

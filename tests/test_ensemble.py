@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import gan_course as gc
-from gan_course import cures, ensemble
+from gan_course import cures, ensemble, together
 from gan_course.nets import conv, mlp
 from gan_course.penalties import Penalty
 
@@ -502,3 +502,72 @@ def test_a_refusal_names_the_game():
 def test_stop_wants_a_truth_value_for_each():
     with pytest.raises(ValueError, match="each of 2 games"):
         make([{}, {}]).stop([True])
+
+
+@pytest.fixture
+def draws_for_all(monkeypatch):
+    """As on a GPU, where one generator draws for all games."""
+    monkeypatch.setattr(together, "DRAWS_FOR_ALL", ("cpu",))
+
+
+def crowd(batches=None, **variants):
+    ring = gc.toy.ring(8, 1.0, 0.05)
+    players = lambda: gc.nets.mlp.generator(2, 3, (16,)), lambda: gc.nets.mlp.discriminator(2, (16,))
+    variants = ensemble.product(seed=range(4), **variants)
+    return ensemble.train(*players, batches or (lambda seed: ring.batches(32, seed)), variants)
+
+
+@pytest.mark.parametrize("source", ["stream", "batches", "with conditions"])
+def test_one_draw_for_all_gives_each_game_its_own_numbers_of_the_same_kind(draws_for_all, source):
+    x = gc.toy.ring(8, 1.0, 0.05).sample(1000, 0)
+    makes = {
+        "stream": None,
+        "batches": lambda seed: gc.Batches(x, 32, seed=seed),
+        "with conditions": lambda seed: gc.Batches(x, 32, x, seed=seed),
+    }
+    if source == "with conditions":
+        group = crowd(makes["batches"])._groups[0]
+        for solo in group._solos:
+            solo.batches = makes[source](0)
+    else:
+        group = crowd(makes[source])._groups[0]
+    drawn, noise = [], []
+    for _ in range(300):
+        assert group.fetch() == []
+        drawn.append(group._draw())
+        noise.append(group.noise(32))
+    real, z = torch.stack([batch[0] for batch in drawn]), torch.stack(noise)
+    assert real.shape == (300, 4, 32, 2) and z.shape == (300, 4, 32, 3)
+    if source == "with conditions":
+        assert all(torch.equal(*batch) for batch in drawn)
+    flat = real.transpose(0, 1).flatten(1, 2)
+    assert (flat.mean(1)).abs().max() < 6 * 0.71 / 9600**0.5 and (flat.std(1) - 0.709).abs().max() < 0.02
+    zs = z.transpose(0, 1).flatten(1)
+    assert zs.mean(1).abs().max() < 6 / 28800**0.5 and (zs.std(1) - 1).abs().max() < 0.02
+    assert (torch.corrcoef(zs) - torch.eye(4)).abs().max() < 0.04  # no game has another's numbers
+    assert len(torch.unique(zs)) > 0.99 * zs.numel()
+
+
+def test_with_one_draw_for_all_games_learn_differ_and_leave(draws_for_all):
+    games = crowd(penalties=[[gc.gradient_penalty(0.1)]], lr_g=[2e-3, 5e-3])
+    eager = crowd(penalties=[[gc.gradient_penalty(0.1)]], lr_g=[2e-3, 5e-3])
+    eager._groups[0]._replay.mode = "eager"
+    for turn in range(60):
+        if turn == 30:
+            for one in (games, eager):
+                one.stop([k < 3 for k in range(8)])
+        a, b = next(games), next(eager)
+        assert torch.equal(a.d_loss.nan_to_num(), b.d_loss.nan_to_num())
+    assert games._groups[0]._replay._record is not None
+    ends = [weights(*games.players(k)) for k in range(8)]
+    assert all((a - b).abs().max() > 1e-4 for a, b in itertools.combinations(ends, 2))
+    assert games.turns == [30] * 3 + [60] * 5
+
+
+def test_games_of_different_data_draw_each_their_own(draws_for_all):
+    rings = [gc.toy.ring(8, 1.0, 0.05), gc.toy.ring(4, 1.0, 0.05)]
+    games = crowd(lambda seed: rings[seed % 2].batches(32, seed))
+    solo = games.solo(1)
+    for _ in range(5):
+        next(games), next(solo)
+    torch.testing.assert_close(weights(*games.players(1)), weights(solo.G, solo.D))
