@@ -102,7 +102,8 @@ class Ensemble(Iterator[Step]):
         return f"{len(self)} games of {len(self._groups)} kinds, turn {self.index}{of}: {states}"
 
     def solo(self, k: int) -> Game:
-        """Game k afresh and alone, from its first turn: what it plays equals what it plays in here."""
+        """Game k afresh and alone, from its first turn: what it plays equals what it plays in here. On a GPU it is only
+        of the same kind: one generator draws for all there, because a draw for each would take most of the time."""
         try:
             return alone(self.settings[k], self.steps)
         except (TypeError, ValueError) as error:

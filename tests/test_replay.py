@@ -217,6 +217,10 @@ CHANGES = {
     "frozen": lambda g: next(g.D.parameters()).requires_grad_(False),
     "eval": lambda g: g.D.eval(),
     "layer": lambda g: g.D.__setitem__(1, nn.Tanh()),
+    "slope": lambda g: setattr(g.D[1], "negative_slope", 0.7),
+    "dropout": lambda g: setattr(g.D[2], "p", 0.6),
+    "forward": lambda g: setattr(g.D[0], "forward", lambda x: 2 * nn.Linear.forward(g.D[0], x)),
+    "hook": lambda g: g.D[0].register_forward_hook(lambda layer, x, out: 2 * out),
     "weights": lambda g: [p.data.mul_(0.5) for p in g.D.parameters()],
     "own loss": lambda g: setattr(g, "loss", gc.Loss(gc.hinge.d, lambda r, f: -f.mean() * 2)),
     "noise seed": lambda g: g.rng.manual_seed(9),
@@ -241,7 +245,7 @@ def test_what_is_changed_between_turns_counts(where, what):
         ends.append([loss for _ in range(TURNS) for loss in next(one)[1:]])
     assert all(same(a, b) for a, b in zip(*ends[:2], strict=True))
     assert not all(same(a, b) for a, b in zip(ends[0], ends[2], strict=True)), "the change changed nothing"
-    assert (game._replay._record is not None) == (what != "own loss")
+    assert (game._replay._record is not None) == (what not in ("own loss", "forward", "hook"))
 
 
 def test_a_game_that_changes_in_each_turn_is_never_recorded():
