@@ -32,3 +32,12 @@ class Adam(torch.optim.Adam):
             )  # fmt: skip
 
     step.hooked = True  # PyTorch would wrap it in a profiler's hook, which costs as much as the kernel
+
+
+def lay_out(opt: torch.optim.Optimizer) -> None:
+    """Lay the state of an optimiser out as its weights lie in memory. A fused kernel walks through memory, whatever the
+    strides say, and what comes from a file lies in the order of its indices."""
+    for p, state in opt.state.items():
+        for name, value in state.items():
+            if isinstance(value, torch.Tensor) and value.shape == p.shape and value.stride() != p.stride():
+                state[name] = torch.empty_like(p, dtype=value.dtype).copy_(value)

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from . import door
+from .adam import lay_out
 from .average import Average
 from .health import Health
 from .health import NonFinite as NonFinite  # what a turn raises
@@ -186,6 +187,7 @@ class Game(Iterator[Step]):
         self.D.load_state_dict(state["D"])
         self.opt_g.load_state_dict(state["opt_g"])
         self.opt_d.load_state_dict(state["opt_d"])
+        lay_out(self.opt_g), lay_out(self.opt_d)
         if self._average:
             self._average.load_state_dict(state["averaged"])
         self.rng.set_state(state["rng"].cpu())

@@ -41,6 +41,21 @@ def test_enlarging_in_one_go_is_repeating_pixels_and_then_convolving():
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_convolution_to_few_channels_is_a_convolution(channels):
+    torch.manual_seed(0)
+    for layout in (torch.contiguous_format, torch.channels_last):
+        x = torch.randn(3, 6, 5, 7).contiguous(memory_format=layout).requires_grad_()
+        layer = conv.ToFew(6, channels)
+        usual = torch.nn.functional.conv2d(x, layer.weight, layer.bias, padding=1)
+        out = layer(x)
+        torch.testing.assert_close(out, usual)
+        weights = torch.randn_like(out)
+        inputs = (x, layer.weight, layer.bias)
+        for a, b in zip(*[torch.autograd.grad((y * weights).sum(), inputs) for y in (out, usual)], strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
+
+
 def test_conv_refuses_other_sizes():
     for make in (conv.generator, conv.discriminator, conv.classifier):
         with pytest.raises(ValueError, match="8, 16, 28, 32 or 64"):

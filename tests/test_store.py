@@ -335,3 +335,26 @@ def live_and_die(path: Path) -> None:
 
 if __name__ == "__main__":
     live_and_die(Path(sys.argv[1]))
+
+
+@pytest.mark.parametrize("make", [None, lambda p: torch.optim.Adam(p, 1e-3, fused=True)], ids=["ours", "PyTorch's"])
+def test_weights_of_another_memory_layout_resume_to_the_bit(tmp_path, make):
+    """Colour images: D's first weights lie channels last, a file does not, and a fused Adam looks at neither."""
+
+    def start():
+        device.seed(0)
+        G, D = conv.generator(8, 3, 8, 4), conv.discriminator(8, 3, 4)
+        assert not next(D.parameters()).is_contiguous()
+        x = torch.rand(64, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
+        opts = {"opt_g": make(G.parameters()), "opt_d": make(D.parameters())} if make else {}
+        return train(G, D, Batches(x, 16), **opts)
+
+    game, again = start(), start()
+    for _ in range(5):
+        next(game)
+    store.save(tmp_path / "game.save", game)
+    store.load(tmp_path / "game.save", again)
+    for _ in range(5):
+        a, b = next(game), next(again)
+        assert a.d_loss == b.d_loss and a.g_loss == b.g_loss
+    assert all(map(torch.equal, game.D.parameters(), again.D.parameters()))
