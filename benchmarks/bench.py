@@ -1,29 +1,29 @@
 """How fast this package trains, beside a plain loop, in one run: make bench (or python benchmarks/bench.py --tiny)
 
-The plain loop stands in `plain.py`. Both sides play the same game on the same networks, batch and data, with the same
-number of threads: one for points in the plane, all of them for images. All that a line compares is measured in turns
-(A B A B ...) after a warm-up; the table gives medians over the rounds, and the least and the most of the ratio.
-On an NVIDIA GPU the same command measures the GPU.
+The plain loop stands in `plain.py`, and single changes to it in `measures.py`. All sides play the same game on the same
+networks, batch and data, with the same number of threads: one for points in the plane, all of them for images. What a
+line compares is measured in turns (A B A B ...) after a warm-up; the table gives medians over the rounds, and the least
+and the most of the ratio. On an NVIDIA GPU the same command measures the GPU; its goals are those of `gpu.py`.
 """
 
 import argparse
 import itertools
 import statistics
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import lines
+import measures
 import plain
 import report
 import torch
+from race import CLOCKS, WHERE, race, turns, warm
 from torch.utils.flop_counter import FlopCounterMode
 
 from gan_course import Batches, device, ensemble, gradient_penalty, nets, r1, r2, toy, train
 
 ROOT = Path(__file__).parents[1] / "docs" / "results"
-WHERE = device.pick()
 SEED, Z_DIM, BATCH = 0, 2, 64
 # R1 and R2 of 0.1: their halves stand in plain.py, as papers write them.
 PENALTIES = {
@@ -32,8 +32,8 @@ PENALTIES = {
     "R1 + R2": [r1(0.1), r2(0.1)],
     "gradient penalty": [gradient_penalty(1.0)],
 }
-GIVES = "what gives it"  # one thing after the other changed in the plain loop, each compared with the plain loop
-CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
+GIVES = "what gives it"  # each compared with the plain loop, or, for R1, with the plain loop that has R1
+SHARED = "R1, one forward for loss and slope"
 
 
 class Size(NamedTuple):
@@ -76,46 +76,14 @@ def images(size: Size) -> torch.Tensor:
     return torch.rand(2_000, 1, size.side, size.side, generator=torch.Generator().manual_seed(SEED)) * 2 - 1
 
 
-def ours(G, D, x: torch.Tensor, penalty: str = "none"):
-    return train(G, D, Batches(x.to(WHERE), BATCH, seed=SEED), penalties=PENALTIES[penalty], seed=SEED)
+def ours(G, D, x: torch.Tensor, penalty: str = "none", **more):
+    """A game of `train`, played until its turn is recorded."""
+    batches = Batches(x.to(WHERE), BATCH, seed=SEED)
+    return warm(train(G, D, batches, penalties=PENALTIES[penalty], seed=SEED, **more))
 
 
 def theirs(G, D, x: torch.Tensor, penalty: str = "none", **more):
     return plain.play(G, D, plain.loader(x, BATCH), getattr(G, "z_dim", 32), penalty, **more)
-
-
-def wait() -> None:
-    if WHERE.type == "cuda":
-        torch.cuda.synchronize()
-    elif WHERE.type == "mps":
-        torch.mps.synchronize()
-
-
-def race(contenders: dict[str, Callable], size: Size, clock: Callable) -> dict[str, list[float]]:
-    """Seconds a call of each contender, one number a round; every round measures all of them, one after the other."""
-
-    def took(act: Callable, times: int) -> float:
-        wait()
-        start = clock()
-        for _ in range(times):
-            act()
-        wait()
-        return (clock() - start) / times
-
-    counts = {}
-    for name, act in contenders.items():
-        took(act, 3)
-        once = max(took(act, 3), 1e-6)
-        counts[name] = max(1, round(size.seconds / once))
-    found = {name: [] for name in contenders}
-    for _ in range(size.rounds):
-        for name, act in contenders.items():
-            found[name].append(took(act, counts[name]))
-    return found
-
-
-def turns(game) -> Callable:
-    return lambda: next(game)
 
 
 def measure_toy(size: Size, clock: Callable) -> list[dict]:
@@ -124,18 +92,25 @@ def measure_toy(size: Size, clock: Callable) -> list[dict]:
     for penalty in PENALTIES:
         every[f"plain {penalty}"] = turns(theirs(*toy_pair(size.hidden), x, penalty))
         every[f"ours {penalty}"] = turns(ours(*toy_pair(size.hidden), x, penalty))
-    every["from a tensor"] = turns(plain.play(*toy_pair(size.hidden), Batches(x.to(WHERE), BATCH), Z_DIM))
-    every["fused"] = turns(plain.play(*toy_pair(size.hidden), Batches(x.to(WHERE), BATCH), Z_DIM, fused=True))
-    took = race(every, size, clock)
+    in_tensor = lambda: Batches(x.to(WHERE), BATCH)  # noqa: E731
+    every |= {
+        "from a tensor": turns(plain.play(*toy_pair(size.hidden), in_tensor(), Z_DIM)),
+        "fused": turns(plain.play(*toy_pair(size.hidden), in_tensor(), Z_DIM, fused=True)),
+        "from scratch": turns(ours(*toy_pair(size.hidden), x, compile="eager")),
+        "shared": turns(measures.play(*toy_pair(size.hidden), plain.loader(x, BATCH), Z_DIM, "R1", shared=True)),
+    }
+    took = race(every, size.rounds, size.seconds, clock)
     for penalty in PENALTIES:
         name = "no penalty" if penalty == "none" else penalty
         rows.append(lines.line("toy", name, took[f"plain {penalty}"], took[f"ours {penalty}"], "turns/s", 1, 1.5))
     steps = {
         "from a tensor": "toy: batches from a tensor",
-        "fused": "... and fused Adam",
-        "ours none": "... and `train`",
+        "fused": "toy: ... and fused Adam",
+        "from scratch": "toy: ... and `train`, from scratch",
+        "ours none": "toy: ... and a recorded turn",
     }
     rows += [lines.line(GIVES, name, took["plain none"], took[step], "turns/s", 1) for step, name in steps.items()]
+    rows.append(lines.line(GIVES, f"toy: {SHARED}", took["plain R1"], took["shared"], "turns/s", 1))
     rows += [lines.cost("toy", p, took["ours none"], took[f"ours {p}"]) for p in PENALTIES if p != "none"]
     return rows
 
@@ -147,9 +122,10 @@ def measure_ensembles(size: Size, clock: Callable) -> list[dict]:
         make_d = lambda width=width: nets.mlp.discriminator(2, (width, width)).to(WHERE)  # noqa: E731
         variants = ensemble.product(seed=range(k))
         games = ensemble.train(make_g, make_d, lambda seed: where.batches(BATCH, seed), variants)
-        alone = [games.solo(i) for i in range(min(k, 8))]  # eight of them, again and again, stand for all k
+        alone = [warm(games.solo(i)) for i in range(min(k, 8))]  # eight of them, again and again, stand for all k
         after_each_other = itertools.cycle([turns(game) for game in alone])
-        took = race({"together": turns(games), "alone": lambda it=after_each_other: next(it)()}, size, clock)
+        contenders = {"together": turns(warm(games)), "alone": lambda it=after_each_other: next(it)()}
+        took = race(contenders, size.rounds, size.seconds, clock)
         took["alone"] = [k * t for t in took["alone"]]
         goal = 5 if (k, width) == size.games[0] else None
         rows.append(
@@ -161,28 +137,51 @@ def measure_ensembles(size: Size, clock: Callable) -> list[dict]:
 def measure_images(size: Size, clock: Callable) -> tuple[list[dict], dict]:
     x = images(size)
     a, b = torch.randn(2, size.square, size.square, device=WHERE)
-    every = {
+
+    def usual_with(change: Callable = lambda *pair: pair, penalty: str = "none", **more) -> Callable:
+        pair = change(*conv_pair(size, own=False))
+        return turns(measures.play(*pair, plain.loader(x, BATCH), 32, penalty, **more))
+
+    alone = {
+        "batches from a tensor": turns(plain.play(*conv_pair(size, own=False), Batches(x.to(WHERE), BATCH), 32)),
+        "fused Adam": usual_with(fused=True),
+        "losses not read out": usual_with(unread=True),
+        "one forward for real and fake": usual_with(one_forward=True),
+        "bf16 in the forward passes": usual_with(bf16=True),
+        "channels_last": usual_with(measures.channels_last),
+        "enlarging in one go": usual_with(measures.enlarging),
+        "to one channel by a product": usual_with(measures.to_few),
+    }
+    together = {
+        "our networks, with these three": turns(theirs(*conv_pair(size), x)),
+        "... and `train`, from scratch": turns(ours(*conv_pair(size), x, compile="eager")),
+        "... and a recorded turn": turns(ours(*conv_pair(size), x)),
+        "... and bf16": turns(ours(*conv_pair(size), x, bf16=True)),
+    }
+    every = alone | together | {
         "product": lambda: a @ b,
         "plain": turns(theirs(*conv_pair(size, own=False), x)),
-        "our networks": turns(theirs(*conv_pair(size), x)),
-        "ours": turns(ours(*conv_pair(size), x)),
         "ours R1": turns(ours(*conv_pair(size), x, "R1")),
         "plain R1": turns(theirs(*conv_pair(size, own=False), x, "R1")),
+        SHARED: usual_with(penalty="R1", shared=True),
+    }  # fmt: skip
+    flops = {
+        "plain": count(theirs(*conv_pair(size, own=False), x)),
+        "ours": count(ours(*conv_pair(size), x, compile="eager")),
     }
-    flops = {name: count(game) for name, game in {
-        "plain": theirs(*conv_pair(size, own=False), x), "ours": ours(*conv_pair(size), x)}.items()}  # fmt: skip
-    took = race(every, size, clock)
+    took = race(every, size.rounds, size.seconds, clock)
     own_rate = 2 * size.square**3 / statistics.median(took["product"])
-    usual, now = took["plain"], took["ours"]
+    usual, now = took["plain"], took["... and a recorded turn"]
     pixels, unit = f"{size.side} pixels", "images/s"
     rows = [
         lines.line("images", f"{pixels}, no penalty", usual, now, unit, BATCH, 1.8),
         lines.line("images", f"{pixels}, R1", took["plain R1"], took["ours R1"], unit, BATCH),
-        lines.line(GIVES, "images: layout, and enlarging in one go", usual, took["our networks"], unit, BATCH),
-        lines.line(GIVES, "... and `train`", usual, now, unit, BATCH),
+        *[lines.line(GIVES, f"images: {name}", usual, took[name], unit, BATCH) for name in alone | together],
+        lines.line(GIVES, f"images: {SHARED}", took["plain R1"], took[SHARED], unit, BATCH),
         lines.cost("images", "R1", now, took["ours R1"]),
     ]
-    shares = {name: flops[name] / statistics.median(took[name]) / own_rate for name in flops}
+    shares = {"plain": flops["plain"] / statistics.median(usual) / own_rate,
+              "ours": flops["ours"] / statistics.median(now) / own_rate}  # fmt: skip
     return rows, {"matrix_gflops_per_s": own_rate / 1e9, "gflop_per_turn": {k: v / 1e9 for k, v in flops.items()},
                   "share_of_matrix_rate": shares, "share_goal": 0.6}  # fmt: skip
 

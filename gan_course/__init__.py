@@ -5,8 +5,9 @@ The method is on one screen in `game.py`. Nothing here touches a GPU or the netw
 
 from . import device, ensemble, images, metrics, nets, plot, store, toy
 from .batches import Batches
-from .game import Game, NonFinite, train
+from .game import Game, train
 from .generators import load_generator
+from .health import NonFinite
 from .losses import Loss, hinge, least_squares, minimax, non_saturating, relativistic, wasserstein
 from .penalties import clip_weights, gradient_penalty, r1, r2, spectral_norm
 

@@ -10,6 +10,7 @@ real. A generator G turns noise z into points. They take turns, as in Algorithm 
 `train` checks its arguments and hands back a `Game`; its method `_turn` is one turn, and the whole method.
 """
 
+import copy
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -20,8 +21,8 @@ from . import door
 from .adam import lay_out
 from .average import Average
 from .health import Health
-from .health import NonFinite as NonFinite  # what a turn raises
 from .losses import Loss, non_saturating
+from .remembering import Remembering
 from .replay import Replay
 
 
@@ -33,22 +34,6 @@ class Step(NamedTuple):
     g_loss: Tensor
 
 
-class _Remembering:
-    """D for one update: its logits are kept for loss and penalties, which may draw from the game's own `rng`."""
-
-    def __init__(self, D: nn.Module, rng: torch.Generator):
-        self.D, self.rng, self.seen = D, rng, {}
-
-    def __call__(self, x: Tensor, *cond: Tensor) -> Tensor:
-        key = tuple(map(id, (x, *cond)))
-        if key not in self.seen:
-            self.seen[key] = self.D(x, *cond), x, cond  # holding x and cond keeps their ids from being reused
-        return self.seen[key][0]
-
-    def __getattr__(self, name):
-        return getattr(self.D, name)
-
-
 class Game(Iterator[Step]):
     """Two networks at play; `next(game)` plays one turn. Made by `train`, which explains the arguments.
 
@@ -57,7 +42,7 @@ class Game(Iterator[Step]):
     """
 
     def __init__(self, G, D, batches, *, steps, loss, penalties, constrain, noise, opt_g, opt_d, d_steps, g_steps,
-                 average, seed, compile="eager"):  # fmt: skip
+                 average, seed, compile="eager", bf16=False):  # fmt: skip
         self.G, self.D, self.batches, self.steps, self.loss = G, D, batches, steps, loss
         self.penalties, self.constrain = penalties, constrain
         self.opt_g, self.opt_d, self.d_steps, self.g_steps = opt_g, opt_d, d_steps, g_steps
@@ -66,7 +51,7 @@ class Game(Iterator[Step]):
         self.rng, self._noise = torch.Generator(self.device).manual_seed(seed), noise
         self._average = Average(G, average) if average else None
         self.index = 0
-        self.health, self._replay = Health(self.device), Replay(compile)
+        self.health, self._replay = Health(self.device), Replay(compile, bf16)
 
     def __next__(self) -> Step:
         if self.steps is not None and self.index >= self.steps:
@@ -81,21 +66,19 @@ class Game(Iterator[Step]):
             d_loss = self._improve_d(real, *cond)
         if not self.d_steps:
             real, *cond = self._draw()
-            with torch.no_grad():
-                d_loss = self.loss.d(self.D(real, *cond), self.D(self.G(self.noise(len(real)), *cond), *cond))
+            d_loss = self.loss.d(*self._logits(real, *cond))
         for _ in range(self.g_steps):
             g_loss = self._improve_g(real, *cond)
         if not self.g_steps:
-            with torch.no_grad():
-                g_loss = self.loss.g(self.D(real, *cond), self.D(self.G(self.noise(len(real)), *cond), *cond))
+            g_loss = self.loss.g(*self._logits(real, *cond))
         return d_loss.detach(), g_loss.detach()
 
     def _improve_d(self, real: Tensor, *cond: Tensor) -> Tensor:
         with torch.no_grad():  # D's update needs no gradient of G
-            fake = self.G(self.noise(len(real)), *cond)
+            fake = self._fakes(real, *cond)
         if self.penalties:  # they need D's slope at these points
             real, fake = real.detach().requires_grad_(), fake.requires_grad_()
-        D = _Remembering(self.D, self.rng)
+        D = Remembering(self.D, self.rng)
         loss = self.loss.d(D(real, *cond), D(fake, *cond))
         self._update("discriminator", loss + sum(p(D, real, fake, *cond) for p in self.penalties), self.opt_d)
         if self.constrain:
@@ -103,16 +86,24 @@ class Game(Iterator[Step]):
         return loss
 
     def _improve_g(self, real: Tensor, *cond: Tensor) -> Tensor:
-        fake_logits = self.D(self.G(self.noise(len(real)), *cond), *cond)
+        fake_logits = self.D(self._fakes(real, *cond), *cond).to(real.dtype)
         real_logits = fake_logits.detach()  # a stand-in of the right shape where the loss does not look at it
         if door.sees_real(self.loss.g):
             with torch.no_grad():
-                real_logits = self.D(real, *cond)
+                real_logits = self.D(real, *cond).to(real.dtype)
         loss = self.loss.g(real_logits, fake_logits)
         self._update("generator", loss, self.opt_g)
         if self._average:
             self._average.update_parameters(self.G)
         return loss
+
+    def _fakes(self, real: Tensor, *cond: Tensor) -> Tensor:
+        """As many as there are real ones. `to`: with bf16 a network's answer is rough, what is summed of it is not."""
+        return self.G(self.noise(len(real)), *cond).to(real.dtype)
+
+    @torch.no_grad()
+    def _logits(self, real: Tensor, *cond: Tensor) -> tuple[Tensor, Tensor]:
+        return self.D(real, *cond), self.D(self._fakes(real, *cond), *cond)
 
     def _update(self, player: str, loss: Tensor, opt: torch.optim.Optimizer) -> None:
         """One step of one player. Only its own parameters get a gradient; nothing moves if that is not finite."""
@@ -128,9 +119,6 @@ class Game(Iterator[Step]):
     def _step(self, player: str, loss: Tensor, own: list[nn.Parameter], opt: torch.optim.Optimizer) -> None:
         self.health.check(self, player, loss, own, opt)
         opt.step()
-
-    def _diagnosis(self, player, loss, opt) -> str:
-        return self.health.diagnosis(self, player, loss, opt)
 
     def _draw(self) -> tuple[Tensor, ...]:
         batch = next(self.batches)
@@ -185,16 +173,16 @@ class Game(Iterator[Step]):
         """Go back to a state that `state_dict` gave. The networks and optimisers must be of the same make."""
         self.G.load_state_dict(state["G"])
         self.D.load_state_dict(state["D"])
-        self.opt_g.load_state_dict(state["opt_g"])
-        self.opt_d.load_state_dict(state["opt_d"])
-        lay_out(self.opt_g), lay_out(self.opt_d)
+        for opt, its in ((self.opt_g, state["opt_g"]), (self.opt_d, state["opt_d"])):
+            opt.load_state_dict(copy.deepcopy(its))  # else it takes over these very tensors, and the next turn them
+            lay_out(opt)
         if self._average:
             self._average.load_state_dict(state["averaged"])
         self.rng.set_state(state["rng"].cpu())
         if state["batches"] is not None:
             self.batches.load_state_dict(state["batches"])
         self.index = state["index"]
-        self.health.forget()
+        self.health.forget(), self._replay.forget()
 
 
 def train(
@@ -216,6 +204,7 @@ def train(
     average: float | None = None,
     seed: int = 0,
     compile: str = "auto",
+    bf16: bool = False,
 ) -> Game:
     """Set up a game and check it; iterate over the result to play. Bad arguments are refused here, naming the fix.
 
@@ -235,6 +224,8 @@ def train(
     compile:    "auto": once a turn is known to do the same operations each time, it is repeated from a record, which
                 is faster and gives the same numbers; "graph": also with layers, losses or penalties of your own;
                 "eager": never (to look into each turn with a debugger, say).
+    bf16:       compute the networks' products in bfloat16, 8 bits of precision in place of 24: faster for images, on a
+                GPU and on a processor with AMX; slower on others (`make bench`). Weights stay as they are.
     """
     door.check_numbers(steps=steps, d_steps=d_steps, g_steps=g_steps, average=average, lr_g=lr_g, lr_d=lr_d)
     door.check_loss(loss)
@@ -245,4 +236,4 @@ def train(
     batches = door.check_players(G, D, batches, noise, penalties, draws)
     return Game(G, D, batches, steps=steps, loss=loss, penalties=penalties, constrain=constrain, noise=noise,
                 opt_g=opt_g, opt_d=opt_d, d_steps=d_steps, g_steps=g_steps, average=average, seed=seed,
-                compile=compile)  # fmt: skip
+                compile=compile, bf16=bf16)  # fmt: skip

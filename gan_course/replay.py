@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from . import losses, penalties
-from .graph import Graph
+from .graph import Graph, places
 from .penalties import Penalty
 from .tape import Tape
 
@@ -21,12 +21,12 @@ OURS = ("torch.nn.", "gan_course.nets.")  # layers that do the same operations e
 
 
 class Replay:
-    """Plays a game's turns: `turn(game)` gives D's and G's loss. See `train` on the modes."""
+    """Plays a game's turns: `turn(game)` gives D's and G's loss. See `train` on the modes and on bf16."""
 
-    def __init__(self, mode: str):
+    def __init__(self, mode: str, bf16: bool = False):
         if mode not in MODES:
             raise ValueError(f"compile must be one of {', '.join(map(repr, MODES))}; got {mode!r}.")
-        self.mode = mode
+        self.mode, self.bf16 = mode, bf16
         self.forget()
 
     def forget(self) -> None:
@@ -34,9 +34,18 @@ class Replay:
         self._key, self._record, self._waited = None, None, 0
 
     def __deepcopy__(self, memo) -> "Replay":
-        return Replay(self.mode)  # a record is of one game's tensors: its copy makes its own
+        return Replay(self.mode, self.bf16)  # a record is of one game's tensors: its copy makes its own
 
     def turn(self, game) -> tuple[Tensor, Tensor]:
+        device = game.device.type
+        if not (self.bf16 or torch.is_autocast_enabled(device)):
+            return self._turn(game)
+        # Autocast's own copies of weights would be those from before the last update.
+        dtype = torch.bfloat16 if self.bf16 else torch.get_autocast_dtype(device)
+        with torch.autocast(device, dtype, cache_enabled=False):
+            return self._turn(game)
+
+    def _turn(self, game) -> tuple[Tensor, Tensor]:
         if self.mode == "eager":
             return game._turn()
         if (key := _key(game)) != self._key:
@@ -51,19 +60,17 @@ class Replay:
         return self._first(game)
 
     def _first(self, game) -> tuple[Tensor, Tensor]:
-        if game.device.type == "cpu":
-            tape, results = _watch(game)
-            if tape.obstacle:
-                self._give_up(game, tape.obstacle)
-            else:
-                self._record = tape.function(results)
-            return results
-        try:
-            self._record = Graph(game)
-        except (RuntimeError, AssertionError) as error:
-            self._give_up(game, str(error).splitlines()[0])
-            return game._turn()
-        return self._record()
+        tape, results = _watch(game)
+        if tape.obstacle:
+            self._give_up(game, tape.obstacle)
+        elif game.device.type == "cpu":
+            self._record = tape.function(results)
+        else:
+            try:
+                self._record = Graph(game)
+            except (RuntimeError, AssertionError) as error:
+                self._give_up(game, str(error.__context__ or error).splitlines()[0])
+        return results
 
     def _give_up(self, game, problem: str) -> None:
         if self.mode == "graph" or game.device.type == "cuda":
@@ -80,10 +87,8 @@ def obstacle(game, trusting: bool = False) -> str | None:
         return f"there are no records on {game.device.type}"
     rng = getattr(one.batches, "rng", None)
     drawn = isinstance(rng, torch.Generator) and rng.device.type == game.device.type
-    if game.device.type == "cuda" and (one._noise or not drawn):
-        return (
-            "its noise or its batches are not drawn on the GPU by a generator of their own, as those of `Batches` are"
-        )
+    if game.device.type == "cuda" and (found := _keeps_to_the_gpu(game, one, drawn)):
+        return found
     if trusting:
         return None
     for layer in _layers(one.G, one.D):
@@ -94,8 +99,20 @@ def obstacle(game, trusting: bool = False) -> str | None:
         return f"its loss ({one.loss.name}) may do something else in each turn"
     if not all(isinstance(p, Penalty) and p.term.__module__ == penalties.__name__ for p in one.penalties):
         return "a penalty may do something else in each turn"
-    if not drawn:
+    if not (drawn and type(one.batches).__module__.startswith("gan_course.")):
         return "its batches may differ in size, which those of `Batches` do not"
+    return None
+
+
+def _keeps_to_the_gpu(game, one, drawn: bool) -> str | None:
+    if one._noise or not drawn:
+        return "its noise or its batches are not drawn on the GPU by a generator of their own, as with `Batches`"
+    if game.constrain and getattr(one.constrain, "__module__", None) != penalties.__name__:
+        return "its constrain may do something else in each turn"
+    for name, opt in (("opt_g", game.opt_g), ("opt_d", game.opt_d)):
+        states = [value for state in opt.state.values() for value in state.values() if isinstance(value, Tensor)]
+        if "capturable" not in opt.defaults or any(value.device.type == "cpu" for value in states):
+            return f"{name} keeps numbers on the processor: give torch.optim.Adam(..., fused=True)"
     return None
 
 
@@ -114,7 +131,8 @@ def _key(game) -> tuple:
     return (
         id(game), id(game.pattern()), game.loss, tuple(game.penalties), game.constrain, game.d_steps, game.g_steps,
         id(game.opt_d), id(game.opt_g), id(game.batches), getattr(game.batches, "size", None), layers, learning,
-        torch.is_autocast_enabled(game.device.type),
+        torch.is_autocast_enabled(game.device.type), torch.get_autocast_dtype(game.device.type),
+        places(game) if game.device.type == "cuda" else None,
     )  # fmt: skip
 
 
@@ -122,13 +140,21 @@ def _traits(layer: nn.Module) -> tuple:
     own = vars(layer)
     numbers = [value for value in own.values() if type(value) is float]  # a slope, a share of dropout
     hooks = len(own["_forward_hooks"]) + len(own["_forward_pre_hooks"]) + len(own["_backward_hooks"])
-    return id(layer), own["training"], hooks, "forward" in own, numbers, *map(id, own["_parameters"].values())
+    return (
+        type(layer),
+        id(layer),
+        own["training"],
+        hooks,
+        "forward" in own,
+        numbers,
+        *map(id, own["_parameters"].values()),
+    )
 
 
 def _watch(game) -> tuple[Tape, tuple[Tensor, Tensor]]:
     """Play one turn, and note what it computes. What may be another thing in each turn is called anew in each: the
     draws, the optimisers (whose rates may change), the check for NaN, what comes after an update."""
-    tape, average = Tape(), game._average
+    tape, average = Tape(keep=game.device.type == "cpu"), game._average
     draw, noise, step, constrain = game._draw, game.noise, game._step, game.constrain
     shapes = []
 

@@ -40,7 +40,11 @@ def load(path: str | os.PathLike, game) -> None:
     Learning rates come from the save. Raises StoreError for a damaged file, and ValueError for a save of
     another game, naming the tensors that differ; in both cases this game is left as it was.
     """
-    content = savefile.read(Path(path), "a game")
+    restore(path, savefile.read(Path(path), "a game"), game)
+
+
+def restore(path: str | os.PathLike, content: dict, game) -> None:
+    """As `load`, from what `savefile.read` has read at this path."""
     before = copy.deepcopy(game.state_dict())
     fix = "build the networks, optimisers and data as for the saved run, on the same kind of device"
     _refuse_if_different(path, content["game"], before, fix)

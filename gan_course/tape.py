@@ -16,6 +16,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 aten = torch.ops.aten
 # What reads a number out of a tensor: what follows may depend on it, and would be noted for this one number.
 _READS = {aten._local_scalar_dense.default, aten.is_nonzero.default, aten.equal.default, aten.nonzero.default}
+# What may bring a tensor from elsewhere, and which of its arguments that is: a GPU would have to wait for it.
+_MOVES = {aten._to_copy.default: 0, aten.copy_.default: 1}
 # The usual operations by PyTorch's public functions: the same kernels, but a third of the time of such a small sum goes
 # into the call, and these calls are shorter.
 _QUICK = {getattr(aten, name): getattr(torch, name) for name in (
@@ -29,12 +31,13 @@ _QUICK |= {aten.view: Tensor.view, aten.expand: Tensor.expand, aten.leaky_relu: 
 class Tape(TorchDispatchMode):
     """Within this context operations are done as usual, and noted. `function` then makes them a function.
 
-    `obstacle` says why they cannot be repeated (None: they can).
+    `obstacle` says why they cannot be repeated (None: they can). `keep=False`: only this is found out.
     """
 
-    def __init__(self):
+    def __init__(self, keep: bool = True):
         super().__init__()
         self.obstacle: str | None = None
+        self._keep = keep
         self._notes: list[tuple[Callable, tuple, dict, object]] = []
         self._awake = True
 
@@ -44,8 +47,14 @@ class Tape(TorchDispatchMode):
         if self._awake:
             if func in _READS:
                 self.obstacle = "it reads a number out of a tensor, on which what follows may depend"
-            self._notes.append((func, args, kwargs, out))
+            if func in _MOVES and args[_MOVES[func]].device != out.device:
+                self.obstacle = "it moves a tensor from one device to another"
+            self._note(func, args, kwargs, out)
         return out
+
+    def _note(self, *note) -> None:
+        if self._keep:
+            self._notes.append(note)
 
     def call(self, function: Callable, *args):
         """Call a function now, and anew in each repetition: what it does inside is not noted. Gives what it gives:
@@ -55,7 +64,7 @@ class Tape(TorchDispatchMode):
             out = function(*args)
         finally:
             self._awake = True
-        self._notes.append((function, args, {}, out))
+        self._note(function, args, {}, out)
         return out
 
     def function(self, results: tuple[Tensor, ...]) -> Callable[[], tuple[Tensor, ...]]:

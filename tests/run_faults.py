@@ -17,6 +17,7 @@ from pathlib import Path
 
 import psutil
 import torch
+from asking import answer
 
 from gan_course import Batches, Loss, relativistic, run, savefile, train
 from gan_course.generators import make
@@ -303,10 +304,4 @@ def commands(folder: Path, runs: list[list[str]]) -> list:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     digits(split="train")  # imports scikit-learn, once
-    for line in sys.stdin:
-        name, folder, more = json.loads(line)
-        try:
-            answer = {"found": globals()[name](Path(folder), **more)}
-        except BaseException:
-            answer = {"error": traceback.format_exc()}
-        print(json.dumps(answer), flush=True)
+    answer(globals())

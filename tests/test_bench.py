@@ -12,6 +12,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 import bench  # noqa: E402
 import lines  # noqa: E402
+import measures  # noqa: E402
 import plain  # noqa: E402
 
 TURNS = 12
@@ -76,7 +77,51 @@ def test_one_command_writes_all_figures(tmp_path, capsys):
     # Enlarging in one go, and no gradient that is thrown away: fewer operations for the same game.
     assert found["gflop_per_turn"]["ours"] < found["gflop_per_turn"]["plain"]
     goals = {row["part"]: row["goal"] for row in found["rows"] if row["goal"]}
+    gives = {row["name"] for row in found["rows"] if row["part"] == bench.GIVES}
+    assert {"toy: ... and a recorded turn", "images: bf16 in the forward passes", "images: channels_last"} <= gives
     assert goals == {"toy": 1.5, "images": 1.8, "cost of a penalty": 2.2, "ensemble": 5}
     assert (tmp_path / "bench.png").read_bytes().startswith(b"\x89PNG")
     printed = capsys.readouterr().out
     assert all(row["name"] in printed for row in found["rows"])
+
+
+LOOPS = {
+    "one forward": {"one_forward": True},
+    "shared": {"shared": True, "penalty": "R1"},
+    "R1": {"penalty": "R1"},
+    "unread": {"unread": True},
+    "fused": {"fused": True},
+}
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_each_measure_leaves_the_plain_game_as_it_is(name):
+    more, x = dict(LOOPS[name]), bench.points()
+    penalty = more.pop("penalty", "none")
+    batches = [x[i * bench.BATCH : (i + 1) * bench.BATCH] for i in range(TURNS)]
+    torch.manual_seed(5)
+    usual = list(islice(plain.play(*bench.toy_pair((8, 8)), batches, bench.Z_DIM, penalty), TURNS))
+    torch.manual_seed(5)
+    found = islice(measures.play(*bench.toy_pair((8, 8)), batches, bench.Z_DIM, penalty, **more), TURNS)
+    found = [tuple(map(float, pair)) for pair in found]
+    torch.testing.assert_close(torch.tensor(found), torch.tensor(usual), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("change", [measures.channels_last, measures.enlarging, measures.to_few])
+def test_changed_networks_are_the_same_functions(change):
+    usual, pair = bench.conv_pair(bench.TINY, own=False), change(*bench.conv_pair(bench.TINY, own=False))
+    assert (change is measures.channels_last) == (str(pair[0]) == str(usual[0]))
+    z = torch.randn(5, 32, generator=torch.Generator().manual_seed(0))
+    assert pair[0](z).shape == (5, 1, bench.TINY.side, bench.TINY.side)
+    torch.testing.assert_close(pair[0](z), usual[0](z), rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(pair[1](usual[0](z)), usual[1](usual[0](z)), rtol=1e-3, atol=1e-4)
+
+
+def test_bf16_computes_nearly_the_same():
+    x = bench.images(bench.TINY)[: bench.BATCH]
+    first = []
+    for bf16 in (False, True):
+        torch.manual_seed(5)
+        first.append(next(measures.play(*bench.conv_pair(bench.TINY, own=False), [x], 32, bf16=bf16)))
+    torch.testing.assert_close(torch.tensor(first[1]), torch.tensor(first[0]), rtol=0.05, atol=0.05)
+    assert first[0] != first[1]

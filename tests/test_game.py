@@ -367,12 +367,25 @@ def test_on_a_gpu_the_last_turn_is_checked_too():
             pass
 
 
+def test_one_state_may_be_gone_back_to_again_and_again():
+    """The optimisers must not take over the very tensors of the state, and change them."""
+    game = start()
+    for _ in range(5):
+        next(game)
+    state = copy.deepcopy(game.state_dict())
+    ends = []
+    for _ in range(3):
+        game.load_state_dict(state)
+        ends.append(torch.stack([next(game).d_loss for _ in range(20)]))
+    assert torch.equal(ends[0], ends[1]) and torch.equal(ends[0], ends[2])
+
+
 def test_the_method_fits_one_screen():
     """The promise of the design: the loop that the lessons show is short enough to read at once."""
     import inspect
 
     lines = sum(len(inspect.getsource(f).splitlines()) for f in (
-        game_module.Game.__next__, game_module.Game._improve_d, game_module.Game._improve_g))  # fmt: skip
+        game_module.Game._turn, game_module.Game._improve_d, game_module.Game._improve_g))  # fmt: skip
     assert lines <= 60
 
 

@@ -141,6 +141,29 @@ def test_images_with_batch_normalisation(where, penalties, channels):
     assert_twins(*twins(where, conv, penalties=penalties, channels=channels))
 
 
+@pytest.mark.parametrize("penalties", [[], [gc.r1(0.1), gc.gradient_penalty(0.1)]], ids=["plain", "penalised"])
+@pytest.mark.parametrize("make", [start, conv], ids=["points", "images"])
+def test_bf16_is_recorded_too_and_comes_close_to_float32(where, make, penalties):
+    assert_twins(*twins(where, make, penalties=penalties, bf16=True))
+    rough, fine = make(where, penalties=penalties, bf16=True), make(where, penalties=penalties)
+    a, b = next(rough), next(fine)
+    assert a.d_loss.dtype == torch.float32 and a.d_loss != b.d_loss
+    torch.testing.assert_close(a.d_loss, b.d_loss, rtol=0.02, atol=0.01)
+    assert all(p.dtype == torch.float32 for net in (rough.G, rough.D) for p in net.parameters())
+    assert rough.sample(4).dtype == torch.float32 and not torch.is_autocast_enabled(where.type)
+
+
+def test_autocast_around_a_whole_loop_sees_every_update(where):
+    """With its cache it would go on with the weights of the first turn."""
+    game, around = start(where, bf16=True), start(where)
+    a = [next(game).d_loss for _ in range(TURNS)]
+    with torch.autocast(where.type, torch.bfloat16):
+        b = [next(around).d_loss for _ in range(TURNS)]
+    assert all(same(x, y) for x, y in zip(a, b, strict=True))
+    next(around)  # and without it, in full precision again
+    assert around._replay._record is None
+
+
 def test_layers_that_draw_and_layers_that_keep_books(where):
     """Dropout draws from torch's own stream; spectral normalisation writes into its buffers at each look."""
 

@@ -7,34 +7,24 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
+from asking import asking
 
 import gan_course
 from gan_course import run
 from gan_course.recipes import ALL
 from gan_course.running.logs import Logs, sheet
 
-FAULTS = Path(__file__).with_name("run_faults.py")
 SMALL = ["--data", "digits", "--width", "4", "--batch", "8"]
 
 
 @pytest.fixture(scope="module")
 def ask():
     """Ask run_faults.py for a scenario by name, and get what it found."""
-    process = subprocess.Popen([sys.executable, str(FAULTS)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def ask(name: str, folder: Path, **more):
-        print(json.dumps([name, str(folder), more]), file=process.stdin, flush=True)
-        answer = json.loads(process.stdout.readline())
-        assert "error" not in answer, answer["error"]
-        return answer["found"]
-
-    yield ask
-    process.stdin.close()
-    assert process.wait(timeout=60) == 0
+    with asking("run_faults.py") as ask:
+        yield ask
 
 
 def test_killed_at_random_moments_a_run_ends_as_if_never_harmed(ask, tmp_path):

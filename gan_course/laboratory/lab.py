@@ -6,7 +6,7 @@ can be done to it. Nothing here knows of threads or widgets.
 
 from collections.abc import Iterator
 
-from gan_course.game import NonFinite
+from gan_course.health import NonFinite
 from gan_course.laboratory import sides, slow
 from gan_course.laboratory.catalogue import Catalogue
 from gan_course.laboratory.run import Run

@@ -21,7 +21,7 @@ def build(data: Data, o: Options) -> Experiment:
     D = conditional.discriminator(data.size, 1, 10, o.width).to(o.device)
     batches, lr = Batches(data.x, o.batch, data.y, seed=o.seed), o.lr or 2e-4
     game = train(G, D, batches, steps=o.steps, loss=hinge, penalties=[r1(1.0)], lr_g=lr, lr_d=lr, average=0.999,
-                 seed=o.seed)  # fmt: skip
+                 seed=o.seed, bf16=o.bf16)  # fmt: skip
     labels = torch.arange(10, device=o.device).repeat(8)  # a column a class
 
     def draw(y: Tensor) -> Tensor:

@@ -31,7 +31,7 @@ def build(data: Data, o: Options) -> Experiment:
     opt_g, opt_d = (torch.optim.Adam(net.parameters(), lr, betas=(0.5, 0.999), fused=True) for net in (G, D))
     batches = Batches(data.x, o.batch, seed=o.seed)
     game = train(G, D, batches, steps=o.steps, loss=non_saturating, opt_g=opt_g, opt_d=opt_d, average=0.999,
-                 seed=o.seed)  # fmt: skip
+                 seed=o.seed, bf16=o.bf16)  # fmt: skip
     return Experiment(
         game,
         sheet=lambda: game.sample(80),

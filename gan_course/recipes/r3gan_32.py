@@ -20,7 +20,7 @@ def build(data: Data, o: Options) -> Experiment:
     D = residual.discriminator(data.size, 1, o.width).to(o.device)
     batches, lr = Batches(data.x, o.batch, seed=o.seed), o.lr or 2e-4
     game = train(G, D, batches, steps=o.steps, loss=relativistic, penalties=[r1(1.0), r2(1.0)], lr_g=lr, lr_d=lr,
-                 average=0.999, seed=o.seed)  # fmt: skip
+                 average=0.999, seed=o.seed, bf16=o.bf16)  # fmt: skip
     return Experiment(
         game,
         sheet=lambda: game.sample(80),

@@ -16,10 +16,11 @@ from .data import Data
 from .folder import Folder, Notes
 
 
-def machine(device: torch.device) -> dict:
-    """The class of machine, without its name."""
+def machine(device: torch.device, processes: int) -> dict:
+    """The class of machine, without its name; `processes` is how many trained together in the end."""
     kind = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
     return {
+        "processes": processes,
         "device": device.type,
         "kind": kind,
         "cores": os.cpu_count(),
@@ -29,7 +30,7 @@ def machine(device: torch.device) -> dict:
     }
 
 
-def describe(command: str, data: Data, game: Game, notes: Notes) -> dict:
+def describe(command: str, data: Data, game: Game, notes: Notes, processes: int) -> dict:
     G = game.averaged or game.G
     return {
         "command": command,
@@ -41,7 +42,7 @@ def describe(command: str, data: Data, game: Game, notes: Notes) -> dict:
         "metrics": notes.metrics,
         "events": notes.events,
         "seconds": round(notes.seconds, 1),
-        "machine": machine(game.device),
+        "machine": machine(game.device, processes),
         "date": datetime.date.today().isoformat(),
         "licence": "the weights: MIT, as the code that made them; the licence of the data stands with the data",
     }
@@ -49,8 +50,6 @@ def describe(command: str, data: Data, game: Game, notes: Notes) -> dict:
 
 def write(folder: Folder, game: Game, card: dict) -> None:
     """The generator with its card in one file, and the card with the file's SHA-256 beside it. Raises StoreError."""
-    if not folder.writes:
-        return
     save_generator(folder.generator, game.averaged or game.G, card)
     digest = hashlib.sha256(folder.generator.read_bytes()).hexdigest()
     beside: Path = folder.generator.with_suffix(".json")

@@ -21,6 +21,7 @@ class Options:
     seed: int
     device: torch.device
     lr: float | None = None
+    bf16: bool = False
 
 
 class Score(NamedTuple):

@@ -5,11 +5,12 @@
     classifier.safetensors  what the metrics measure by
     samples/, log.jsonl, tensorboard/
 
-Only the process with `writes` writes: of several that train together, the first.
+Of several processes that train together only the first touches the folder: the others are told what it holds.
 """
 
 import json
 import os
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -17,8 +18,10 @@ import filelock
 import torch
 
 from .. import savefile, store
-from ..game import Game, NonFinite
+from ..game import Game
+from ..health import NonFinite
 from ..savefile import StoreError
+from ..team import Team
 
 
 @dataclass
@@ -53,14 +56,16 @@ class _Annotated:
 class Folder:
     """Saves and loads in a folder. Raises StoreError where the folder, or a file of it, cannot be used."""
 
-    def __init__(self, path: Path, writes: bool = True):
-        self.path, self.writes = path, writes
+    def __init__(self, path: Path, team: Team | None = None):
+        self.path, self.team = path, team or Team()
         self.saved = path / "run.save"
         self.generator = path / "generator.safetensors"
         self.classifier = path / "classifier.safetensors"
 
-    def lock(self) -> filelock.FileLock:
+    def lock(self) -> AbstractContextManager:
         """A lock on the folder, as a context; the system frees it when its holder dies. StoreError if it is taken."""
+        if not self.team.first:
+            return nullcontext()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             lock = filelock.FileLock(self.path.with_name(f".{self.path.name}.lock"))
@@ -95,11 +100,13 @@ class Folder:
             for weight, value in (state[name] or {}).items():
                 if value.is_floating_point() and not torch.isfinite(value).all():
                     raise NonFinite(f"The weights are not finite at turn {game.index} ({name}.{weight}).")
-        if self.writes:
-            store.save(self.saved, _Annotated(game, notes))
+        store.save(self.saved, _Annotated(game, notes))
 
     def notes(self) -> Notes | None:
         """The notes of the run that is saved here; None if nothing was saved yet."""
+        return self.team.share(self._notes)
+
+    def _notes(self) -> Notes | None:
         if not self.saved.exists():
             return None
         text = savefile.read(self.saved, "a game")["game"].get("notes")
@@ -109,4 +116,5 @@ class Folder:
 
     def load(self, game: Game) -> None:
         """Put the game into its saved state. ValueError if it is another game's; this one is then as it was."""
-        store.load(self.saved, _Annotated(game))
+        content = self.team.share(lambda: savefile.read(self.saved, "a game"))
+        store.restore(self.saved, content, _Annotated(game))

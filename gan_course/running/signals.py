@@ -10,7 +10,7 @@ class Stopped(BaseException):
 
     def __init__(self, number: int):
         super().__init__(number)
-        self.code = 128 + number
+        self.number, self.code = number, 128 + number
         self.name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
 
 
@@ -21,7 +21,7 @@ class Signals:
     """
 
     def __init__(self):
-        self._held, self._waiting, self._stopping = False, None, False
+        self._held, self._waiting, self._heard, self._ending = False, None, False, False
 
     def __enter__(self) -> "Signals":
         self._before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -32,24 +32,42 @@ class Signals:
             signal.signal(number, handler)
 
     def _note(self, number: int, frame) -> None:
-        if self._stopping:
+        if self._heard:
             if number == signal.SIGINT:
                 raise KeyboardInterrupt
             return
-        self._stopping = True
+        self._heard = True
         if self._held:
             self._waiting = number
-        else:
+        elif not self._ending:
             raise Stopped(number)
+
+    def end(self) -> None:
+        """The run ends, for whatever reason: a first signal changes nothing any more."""
+        self._ending, self._waiting = True, None
 
     @contextmanager
     def hold(self) -> Iterator[None]:
         """What stands in here is done to its end: a turn, a save."""
-        self._held = True
+        before, self._held = self._held, True
         try:
             yield
         finally:
-            self._held = False
+            self._held = before
+        if not before:
+            self._answer()
+
+    @contextmanager
+    def release(self) -> Iterator[None]:
+        """Within what is held, a part that a signal may break off; one that came before this breaks it off at once."""
+        before, self._held = self._held, False
+        try:
+            self._answer()
+            yield
+        finally:
+            self._held = before
+
+    def _answer(self) -> None:
         waiting, self._waiting = self._waiting, None
         if waiting is not None:
             raise Stopped(waiting)

@@ -7,12 +7,12 @@ const STYLE = `
 .outcomes p { margin: 0; }
 .outcomes .map, .outcomes .runs { display: grid; gap: 8px; min-width: 0; }
 .outcomes .map { justify-items: start; overflow-x: auto; padding: 4px; }
-.outcomes .runs { flex: 1 1 320px; }
+.outcomes .runs { flex: 1 1 316px; }
 .outcomes .map table { border-collapse: collapse; font-size: 12px; font-variant-numeric: tabular-nums; }
 .outcomes .map :is(td, th) { padding: 0; font-weight: 400; }
 .outcomes .map tbody th { padding-right: 6px; text-align: right; }
 .outcomes .map tfoot th { padding-top: 4px; }
-.outcomes .map td button { display: block; width: 46px; height: 30px; padding: 0; border: 1px solid transparent;
+.outcomes .map td button { display: block; width: 42px; height: 30px; padding: 0; border: 1px solid transparent;
   border-radius: 0; font: inherit; cursor: pointer; }
 .outcomes .map td button.none { color: inherit; border-color: currentColor; background: repeating-linear-gradient(45deg,
   transparent 0 5px, color-mix(in srgb, currentColor 35%, transparent) 5px 6px); }

@@ -257,7 +257,7 @@ reveal(
     "09.b",
     truth=2,
     because=f"Game X at {x_far:.0f}: an untrained G before a D whose weights are all zero. At the end (mean of two seeds): "
-    + "; ".join(f"{name} {end:.1f}" for name, end in ends.items())
+    + "; ".join(f"{name}: {end:.1f}" for name, end in ends.items())
     + f". Fresh digits {FLOOR:.1f}, one Gaussian {BASELINE:.1f}.",
 )
 assert x_far > 2 * max(ends.values())
@@ -617,8 +617,11 @@ fig, axes = plot.figure(1, 2, width=9, height=3.4)
 for ax, centres, ink in ((axes[0], points, plot.REAL), (axes[1], others, plot.FAKE)):
     radii = torch.cdist(centres, centres).sort().values[:, 3]
     for centre, radius in zip(centres, radii, strict=True):
-        ax.add_patch(Circle(centre.tolist(), radius.item(), color=ink, alpha=0.12))
-    plot.scatter(ax, points, others, (-2.6, 2.6))
+        ax.add_patch(Circle(centre.tolist(), radius.item(), color=ink, alpha=0.08))
+    plot.scatter(ax, points, others, (-3, 3))
+    for dots in ax.collections:
+        dots.set(sizes=[20], alpha=1)  # to be seen among the balls
+    ax.legend(loc="upper left", fontsize=8)
 pr = precision_recall(points, others, k=3)
 axes[0].set_title(f"balls of real points: precision {pr.precision:.2f}", fontsize=10)
 axes[1].set_title(f"balls of fakes: recall {pr.recall:.2f}", fontsize=10)
@@ -725,7 +728,7 @@ def chart(x, training, real):
 
 
 made, *piles = patients(0)
-fig, axes = plot.figure(2, 5, width=10, height=2.3)
+fig, axes = plot.figure(2, 5, width=10, height=2)
 for ax, (name, x) in zip(axes.flat, {**made, "our GAN": fakes}.items(), strict=True):
     plot.images(ax, x[torch.arange(24) * 7], cols=8)
     ax.set_title(name, fontsize=9)
@@ -841,10 +844,11 @@ assert own["recall"] > own["precision"] + 0.2 and own["coverage"] < mean["fresh 
 from gan_course.checks.patients09 import admit
 
 sick, their_training, held_out = admit()
-print(f"{'':12}" + "".join(f"{c:>20}" for c in columns))
+for line in range(2):  # a column's title stands on two lines, as in the chart above
+    print(f"{'':12}" + "".join(f"{[*c.split(' ', 1), ''][line]:>11}" for c in columns))
 for name, x in sick.items():
-    print(f"{name:12}" + "".join(f"{value:20.2f}" for value in chart(x, their_training, held_out).values()))
-print(f"{'fresh digits':12}" + "".join(f"{mean['fresh digits'][c]:20.2f}" for c in columns))
+    print(f"{name:12}" + "".join(f"{value:11.2f}" for value in chart(x, their_training, held_out).values()))
+print(f"{'fresh digits':12}" + "".join(f"{mean['fresh digits'][c]:11.2f}" for c in columns))
 
 # %%
 # exercise 09.5
@@ -900,9 +904,9 @@ for seed in range(6):
     )
 by_heart = np.array(by_heart).reshape(2, 3, 5)
 titles = ("to training", "to unseen", "nearer to training", "D's attack", "Fréchet")
-print(f"{'':12}" + "".join(f"{title:>20}" for title in titles))
+print(f"{'':12}" + "".join(f"{title:>19}" for title in titles))
 for n, group in zip((64, N), by_heart, strict=True):
-    print(f"{n:4} digits " + "".join(f"{m:13.2f} ± {s:.2f}" for m, s in zip(group.mean(0), group.std(0), strict=True)))
+    print(f"{n:4} digits " + "".join(f"{m:12.2f} ± {s:.2f}" for m, s in zip(group.mean(0), group.std(0), strict=True)))
 
 # %%
 share, attack = by_heart[..., 2].mean(1), by_heart[..., 3].mean(1)
@@ -979,7 +983,7 @@ for name, x in sources.items():
     error = values.std().item() / math.sqrt(len(test))
     print(f"{name:18} h = {h:.2f}   {parzen[name]:6.1f} ± {error:.1f} nats an image")
 
-fig, axes = plot.figure(1, 3, width=9, height=1.6)
+fig, axes = plot.figure(1, 3, width=9, height=1.1)
 for ax, name in zip(axes, sources, strict=False):
     plot.images(ax, sources[name][:16], cols=8)
     ax.set_title(name, fontsize=9)

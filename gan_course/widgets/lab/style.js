@@ -73,7 +73,7 @@ body[data-jp-theme-light="false"] .lab { color-scheme: dark; }
 .lab .controls legend { padding: 0 4px; font-weight: 600; font-size: 13px; }
 .lab .controls .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 4px 8px; }
 .lab .controls .list { flex: 1 1 6em; }
-.lab .controls .list select { flex: 1 1 4em; }
+.lab .controls .list select { flex: 1 1 9em; }
 .lab .controls .number { justify-content: space-between; }
 .lab .slider { display: grid; grid-template-columns: 1fr auto; gap: 1px 6px; align-items: center; }
 .lab .slider label { display: contents; }
