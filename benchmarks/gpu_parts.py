@@ -131,7 +131,7 @@ def toys(size: Size, until: float) -> Iterator[dict]:
         took = race(
             {
                 "plain loop": turns(bench.theirs(*bench.toy_pair(size.hidden), x, penalty)),
-                "`train`, from scratch": turns(bench.ours(*bench.toy_pair(size.hidden), x, penalty, "eager")),
+                "`train`, from scratch": turns(bench.ours(*bench.toy_pair(size.hidden), x, penalty, compile="eager")),
                 "`train`, recorded": turns(bench.ours(*bench.toy_pair(size.hidden), x, penalty)),
             },
             size.rounds,
