@@ -47,7 +47,7 @@ class Tape(TorchDispatchMode):
         if self._awake:
             if func in _READS:
                 self.obstacle = "it reads a number out of a tensor, on which what follows may depend"
-            if func in _MOVES and args[_MOVES[func]].device != out.device:
+            if func in _MOVES and getattr(args[_MOVES[func]], "device", out.device) != out.device:
                 self.obstacle = "it moves a tensor from one device to another"
             self._note(func, args, kwargs, out)
         return out

@@ -14,7 +14,7 @@ from scipy.optimize import linprog
 from sklearn.metrics import roc_auc_score
 from torch import nn
 
-from gan_course import game, toy, widgets
+from gan_course import NonFinite, toy, widgets
 from gan_course.laboratory import setup as setups
 from gan_course.laboratory.catalogue import Catalogue
 from gan_course.laboratory.judges import area, luck, roc
@@ -405,7 +405,7 @@ def test_a_loss_that_breaks_says_so_and_the_state_can_still_be_told():
     catalogue = Catalogue()
     catalogue.add(loss={"broken": Loss(lambda r, f: (r - r.max() - 1).log().mean() + f.mean(), non_saturating.g)})
     side = Counterfeiter(Setup(loss="broken"), catalogue)
-    with pytest.raises(game.NonFinite, match="discriminator's loss"):
+    with pytest.raises(NonFinite, match="discriminator's loss"):
         side.tick(1)
     plain(side.state())
 

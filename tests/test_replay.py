@@ -420,6 +420,20 @@ def test_many_games_at_once(kind):
             assert all(map(torch.equal, x.parameters(), y.parameters()))
 
 
+@pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.name)
+def test_many_games_with_every_loss(loss):
+    def play(mode):
+        players = lambda: nets.mlp.generator(2, 3, (8,)), lambda: nets.mlp.discriminator(2, (8,))
+        games = ensemble.train(*players, lambda seed: toy.ring().batches(16, seed), ensemble.product(seed=range(3)),
+                               loss=loss)  # fmt: skip
+        games._groups[0]._replay.mode = mode
+        losses = torch.stack([next(games).g_loss for _ in range(TURNS)])
+        assert (games._groups[0]._replay._record is not None) == (mode == "auto")
+        return losses
+
+    assert torch.equal(play("auto"), play("eager"))
+
+
 @pytest.mark.parametrize("change", [lambda g: cures.unrolled(g, 1), lambda g: parts.in_parts(g, 2)],
                          ids=["unrolled", "in_parts"])  # fmt: skip
 def test_games_of_another_kind_are_left_alone(change):
