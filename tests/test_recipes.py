@@ -8,11 +8,13 @@ import math
 import pytest
 import torch
 
-from gan_course import images
+from gan_course import device, images
 from gan_course.nets import conditional, residual
 from gan_course.recipes import ALL, stacked_mnist
 from gan_course.running import data, judge
 from gan_course.running.data import find
+from gan_course.running.experiment import Options
+from gan_course.running.judge import Judge
 
 
 @pytest.mark.parametrize("size", [8, 16, 28, 32])
@@ -149,3 +151,16 @@ def test_a_classifier_is_trained_once_kept_and_does_not_disturb_the_run(archive,
 
 def test_every_recipe_names_a_set_that_there_is():
     assert all(recipe.data in ("mnist", "fashion_mnist") and recipe.size in (28, 32) for recipe in ALL.values())
+
+
+@pytest.mark.parametrize("name", ["dcgan-mnist", "conditional-fashion", "r3gan-32"])
+def test_a_recipe_learns_also_at_the_size_for_a_laptop(name, tmp_path):
+    recipe, cpu = ALL[name], torch.device("cpu")
+    digits = data.find(recipe.data, recipe.size, "digits", cpu)
+    judge = Judge(digits, tmp_path / "classifier.safetensors")
+    device.seed(0)
+    experiment = recipe.build(digits, Options(steps=300, batch=64, width=8, seed=0, device=cpu))
+    before = experiment.measure(judge)["frechet_distance"].value
+    for _ in experiment.game:
+        pass
+    assert experiment.measure(judge)["frechet_distance"].value < 0.4 * before

@@ -19,8 +19,8 @@ from ..running.experiment import Experiment, Options, Recipe
 def build(data: Data, o: Options) -> Experiment:
     G = make("conditional", size=data.size, channels=1, classes=10, z_dim=64, width=o.width).to(o.device)
     D = conditional.discriminator(data.size, 1, 10, o.width).to(o.device)
-    batches, lr = Batches(data.x, o.batch, data.y, seed=o.seed), o.lr or 2e-4
-    game = train(G, D, batches, steps=o.steps, loss=hinge, penalties=[r1(1.0)], lr_g=lr, lr_d=lr, average=0.999,
+    batches, lr = Batches(data.x, o.batch, data.y, seed=o.seed), o.rate(2e-4)
+    game = train(G, D, batches, steps=o.steps, loss=hinge, penalties=[r1(1.0)], lr_g=lr, lr_d=lr, average=o.average,
                  seed=o.seed, bf16=o.bf16)  # fmt: skip
     labels = torch.arange(10, device=o.device).repeat(8)  # a column a class
 

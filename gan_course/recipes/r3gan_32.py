@@ -18,9 +18,9 @@ from ..running.judge import in_portions
 def build(data: Data, o: Options) -> Experiment:
     G = make("residual", size=data.size, channels=1, z_dim=64, width=o.width).to(o.device)
     D = residual.discriminator(data.size, 1, o.width).to(o.device)
-    batches, lr = Batches(data.x, o.batch, seed=o.seed), o.lr or 2e-4
+    batches, lr = Batches(data.x, o.batch, seed=o.seed), o.rate(2e-4)
     game = train(G, D, batches, steps=o.steps, loss=relativistic, penalties=[r1(1.0), r2(1.0)], lr_g=lr, lr_d=lr,
-                 average=0.999, seed=o.seed, bf16=o.bf16)  # fmt: skip
+                 average=o.average, seed=o.seed, bf16=o.bf16)  # fmt: skip
     return Experiment(
         game,
         sheet=lambda: game.sample(80),

@@ -80,7 +80,8 @@ def build(data: Data, o: Options) -> Experiment:
     D = conv.discriminator(data.size, 3, o.width).to(o.device)
     lr = o.lr or 5e-4
     game = train(G, D, Stacked(data.x, o.batch, seed=o.seed), steps=o.steps, loss=relativistic,
-                 penalties=[r1(1.0), r2(1.0)], lr_g=lr, lr_d=lr, average=0.999, seed=o.seed, bf16=o.bf16)  # fmt: skip
+                 penalties=[r1(1.0), r2(1.0)], lr_g=lr, lr_d=lr, average=o.average, seed=o.seed,
+                 bf16=o.bf16)  # fmt: skip
 
     def measure(judge) -> dict:
         x = in_portions(game.sample, SAMPLES)

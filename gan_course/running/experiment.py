@@ -13,7 +13,10 @@ from .data import Data
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line settles. `lr` is the rate of both players, or None for the recipe's own."""
+    """What the command line settles. `lr` is the rate of both players, or None for the recipe's own.
+
+    A recipe is meant for its own width and many turns, and should also work, smaller, on a laptop.
+    """
 
     steps: int
     batch: int
@@ -22,6 +25,17 @@ class Options:
     device: torch.device
     lr: float | None = None
     bf16: bool = False
+
+    def rate(self, at_32: float) -> float:
+        """The rate for networks of this width, from that of width 32: the narrower, the higher. Else a narrow G learns
+        too slowly to follow D."""
+        return self.lr or at_32 * 32 / self.width
+
+    @property
+    def average(self) -> float:
+        """The decay of the average of G's weights: over a thousand turns, in short runs over a twentieth of them. Else
+        the first weights would still show at the end."""
+        return min(0.999, max(0.9, 1 - 20 / self.steps))
 
 
 class Score(NamedTuple):
