@@ -68,7 +68,17 @@ class Workers:
             time.sleep(0.02)
 
     def end(self) -> list[int]:
-        return [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in self.pids]
+        """Their exit codes. Those that still wait for each other when patience is over are killed: also a finding."""
+        codes, end = {}, time.monotonic() + PATIENCE
+        while len(codes) < len(self.pids):
+            for pid in set(self.pids) - set(codes):
+                gone, status = os.waitpid(pid, os.WNOHANG)
+                if gone:
+                    codes[pid] = os.waitstatus_to_exitcode(status)
+                elif time.monotonic() > end:
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.02)
+        return [codes[pid] for pid in self.pids]
 
 
 def points():
