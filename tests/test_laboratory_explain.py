@@ -158,7 +158,8 @@ def test_a_step_of_one_player_is_told_as_that():
         run.step(who)
         assert explain(run).startswith(f"{told} in the last turn. "), run.log
     run.step("both")
-    assert "Only" not in explain(run)
+    said = explain(run)
+    assert "Only" not in said and "became" not in said, said  # nobody changed a setting
 
 
 def test_a_change_at_the_very_beginning_is_no_news_and_later_changes_of_a_log_are_none_yet():

@@ -89,10 +89,10 @@ def _news(run: Run) -> str:
     if not log or run.turn == 0 or run.turn - log[-1].turn > RECENT:
         return ""
     last = log[-1]
-    if last.turn == run.turn and len(log) > 1:
+    if len(log) > 1 and last.turn - log[-2].turn <= RECENT:
         for player, resting in (("D", "g_steps"), ("G", "d_steps")):
-            if log[-2].values.get(resting) == 0 and resting in last.values:  # it woke just now: a step of one player
-                return f"Only {player} moved in the last turn. "
+            if log[-2].values.get(resting) == 0 and resting in last.values:  # steps of one player, and their undoing
+                return f"Only {player} moved in the last turn. " if last.turn == run.turn else ""
     told = [f"{_SETTINGS.get(name, name)} became {_value(value)}" for name, value in last.values.items()]
     return f"At turn {last.turn}, {' and '.join(told)}. "
 
