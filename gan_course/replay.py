@@ -92,8 +92,7 @@ def obstacle(game, trusting: bool = False) -> str | None:
     if trusting:
         return None
     for layer in _layers(one.G, one.D):
-        hooked = layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks
-        if hooked or "forward" in vars(layer) or not type(layer).__module__.startswith(OURS):
+        if _hooks(layer) or "forward" in vars(layer) or not type(layer).__module__.startswith(OURS):
             return f"a layer ({type(layer).__name__}) may do something else in each turn"
     if {one.loss.d.__module__, one.loss.g.__module__} != {losses.__name__}:
         return f"its loss ({one.loss.name}) may do something else in each turn"
@@ -139,16 +138,18 @@ def _key(game) -> tuple:
 def _traits(layer: nn.Module) -> tuple:
     own = vars(layer)
     numbers = [value for value in own.values() if type(value) is float]  # a slope, a share of dropout
-    hooks = len(own["_forward_hooks"]) + len(own["_forward_pre_hooks"]) + len(own["_backward_hooks"])
-    return (
-        type(layer),
-        id(layer),
-        own["training"],
-        hooks,
-        "forward" in own,
-        numbers,
-        *map(id, own["_parameters"].values()),
-    )
+    weights = map(id, own["_parameters"].values())
+    return type(layer), id(layer), own["training"], _hooks(layer), "forward" in own, numbers, *weights
+
+
+def _hooks(layer: nn.Module) -> int:
+    """How many functions are to be called when the layer computes, or when a gradient reaches its weights."""
+    own = vars(layer)
+    found = [own["_forward_hooks"], own["_forward_pre_hooks"], own["_backward_hooks"], own["_backward_pre_hooks"]]
+    for p in own["_parameters"].values():
+        if p is not None:
+            found += (p._backward_hooks or (), p._post_accumulate_grad_hooks or ())
+    return sum(map(len, found))
 
 
 def _watch(game) -> tuple[Tape, tuple[Tensor, Tensor]]:
