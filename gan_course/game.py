@@ -103,7 +103,7 @@ class Game(Iterator[Step]):
 
     @torch.no_grad()
     def _logits(self, real: Tensor, *cond: Tensor) -> tuple[Tensor, Tensor]:
-        return self.D(real, *cond), self.D(self._fakes(real, *cond), *cond)
+        return tuple(self.D(x, *cond).to(real.dtype) for x in (real, self._fakes(real, *cond)))
 
     def _update(self, player: str, loss: Tensor, opt: torch.optim.Optimizer) -> None:
         """One step of one player. Only its own parameters get a gradient; nothing moves if that is not finite."""

@@ -153,6 +153,14 @@ def test_bf16_is_recorded_too_and_comes_close_to_float32(where, make, penalties)
     assert rough.sample(4).dtype == torch.float32 and not torch.is_autocast_enabled(where.type)
 
 
+@pytest.mark.parametrize("rests", ["d_steps", "g_steps"])
+def test_with_bf16_the_loss_of_a_player_that_rests_is_precise_too(where, rests):
+    rough, fine = next(start(where, bf16=True, **{rests: 0})), next(start(where, **{rests: 0}))
+    for a, b in zip(rough[1:], fine[1:], strict=True):
+        assert a.dtype == torch.float32
+        torch.testing.assert_close(a, b, rtol=0.02, atol=0.01)
+
+
 def test_autocast_around_a_whole_loop_sees_every_update(where):
     """With its cache it would go on with the weights of the first turn."""
     game, around = start(where, bf16=True), start(where)
